@@ -1,0 +1,46 @@
+#include "bench/checked_reporter.h"
+
+#include <cmath>
+#include <iterator>
+
+namespace pagestall {
+namespace {
+
+// Google Benchmark 1.8 renamed the field.
+template <typename Run>
+bool HasError(const Run& run) {
+  if constexpr (requires { run.error_occurred; }) {
+    return run.error_occurred;
+  } else {
+    return static_cast<bool>(run.skipped);
+  }
+}
+
+}  // namespace
+
+bool CheckedReporter::ReportContext(const Context& context) {
+  inner_->SetOutputStream(&GetOutputStream());
+  inner_->SetErrorStream(&GetErrorStream());
+  return inner_->ReportContext(context);
+}
+
+void CheckedReporter::ReportRuns(const std::vector<Run>& runs) {
+  std::vector<Run> finite = runs;
+  for (Run& run : finite) {
+    row_failed_ = row_failed_ || HasError(run);
+    for (auto counter = run.counters.begin(); counter != run.counters.end();) {
+      counter = std::isfinite(counter->second.value)
+                    ? std::next(counter)
+                    : run.counters.erase(counter);
+    }
+  }
+  inner_->ReportRuns(finite);
+}
+
+void CheckedReporter::Finalize() {
+  inner_->Finalize();
+  GetOutputStream().flush();
+  write_failed_ = !GetOutputStream().good();
+}
+
+}  // namespace pagestall

@@ -1,0 +1,38 @@
+#ifndef PAGESTALL_BENCH_CHECKED_REPORTER_H_
+#define PAGESTALL_BENCH_CHECKED_REPORTER_H_
+
+#include <benchmark/benchmark.h>
+
+#include <memory>
+#include <vector>
+
+namespace pagestall {
+
+// Hands what Google Benchmark reports on to `inner`, and watches it:
+// - values that are no finite number are left out. The library writes NaN for
+//   the coefficient of variation of a counter that is always 0, and JSON has no
+//   NaN (RFC 8259);
+// - row_failed() and write_failed() say that a row had an error or the report
+//   could not be written (a full disk),
+//   which the library keeps to itself.
+class CheckedReporter final : public benchmark::BenchmarkReporter {
+ public:
+  explicit CheckedReporter(std::unique_ptr<BenchmarkReporter> inner)
+      : inner_(std::move(inner)) {}
+
+  bool ReportContext(const Context& context) override;
+  void ReportRuns(const std::vector<Run>& runs) override;
+  void Finalize() override;
+
+  bool row_failed() const { return row_failed_; }
+  bool write_failed() const { return write_failed_; }
+
+ private:
+  std::unique_ptr<BenchmarkReporter> inner_;
+  bool row_failed_ = false;
+  bool write_failed_ = false;
+};
+
+}  // namespace pagestall
+
+#endif  // PAGESTALL_BENCH_CHECKED_REPORTER_H_

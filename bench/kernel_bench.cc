@@ -1,0 +1,173 @@
+// The ceiling: how fast the strided sum is over memory that is resident and
+// mapped, by the library's loop and by the alternatives to it.
+
+#include <benchmark/benchmark.h>
+
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <vector>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+#include "absl/flags/flag.h"
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
+#include "bench/suite.h"
+#include "fixtures/content.h"
+#include "lib/kernel/strided_sum.h"
+
+ABSL_FLAG(int64_t, mib, 2048,
+          "memory to sum over, in MiB; large against the CPU's caches");
+
+namespace pagestall {
+namespace {
+
+using Bytes = absl::Span<const uint8_t>;
+
+uint64_t Plain(Bytes bytes, uint64_t stride) {
+  uint64_t sum = 0;
+  for (size_t i = 0; i < bytes.size(); i += stride) sum += bytes[i];
+  return sum;
+}
+
+uint64_t FourSums(Bytes bytes, uint64_t stride) {
+  uint64_t sums[4] = {};
+  size_t i = 0;
+  for (; i + 3 * stride < bytes.size(); i += 4 * stride) {
+    for (size_t k = 0; k < 4; ++k) sums[k] += bytes[i + k * stride];
+  }
+  for (; i < bytes.size(); i += stride) sums[0] += bytes[i];
+  return sums[0] + sums[1] + sums[2] + sums[3];
+}
+
+// Prefetches `kAhead` samples ahead, with four sums.
+template <size_t kAhead>
+uint64_t FourSumsPrefetch(Bytes bytes, uint64_t stride) {
+  const size_t ahead = kAhead * stride;
+  uint64_t sums[4] = {};
+  size_t i = 0;
+  for (; i + ahead + 3 * stride < bytes.size(); i += 4 * stride) {
+    for (size_t k = 0; k < 4; ++k) {
+      __builtin_prefetch(&bytes[i + ahead + k * stride]);
+    }
+    for (size_t k = 0; k < 4; ++k) sums[k] += bytes[i + k * stride];
+  }
+  for (; i < bytes.size(); i += stride) sums[0] += bytes[i];
+  return sums[0] + sums[1] + sums[2] + sums[3];
+}
+
+#if defined(__SSE2__)
+// Stride 1 only: PSADBW adds eight bytes at once.
+uint64_t Psadbw(Bytes bytes, uint64_t /*stride*/) {
+  constexpr size_t kLine = 64;
+  constexpr size_t kAheadBytes = 16 * kLine;
+  const __m128i zero = _mm_setzero_si128();
+  __m128i sums[2] = {zero, zero};
+  size_t i = 0;
+  for (; i + kAheadBytes + kLine <= bytes.size(); i += kLine) {
+    __builtin_prefetch(&bytes[i + kAheadBytes]);
+    for (size_t k = 0; k < 4; ++k) {
+      const __m128i sixteen = _mm_loadu_si128(
+          reinterpret_cast<const __m128i*>(&bytes[i + 16 * k]));
+      sums[k % 2] = _mm_add_epi64(sums[k % 2], _mm_sad_epu8(sixteen, zero));
+    }
+  }
+  alignas(16) uint64_t halves[2];
+  _mm_store_si128(reinterpret_cast<__m128i*>(halves),
+                  _mm_add_epi64(sums[0], sums[1]));
+  uint64_t sum = halves[0] + halves[1];
+  for (; i < bytes.size(); ++i) sum += bytes[i];
+  return sum;
+}
+#endif
+
+struct Loop {
+  const char* name;
+  uint64_t only_stride;  // 0: any
+  uint64_t (*sum)(Bytes bytes, uint64_t stride);
+};
+
+constexpr Loop kLoops[] = {
+    {"library", 0, SumEvery},
+    {"plain", 0, Plain},
+    {"four_sums", 0, FourSums},
+    {"four_sums_prefetch_8", 0, FourSumsPrefetch<8>},
+    {"four_sums_prefetch_16", 0, FourSumsPrefetch<16>},
+    {"four_sums_prefetch_32", 0, FourSumsPrefetch<32>},
+#if defined(__SSE2__)
+    {"psadbw", 1, Psadbw},
+#endif
+};
+
+constexpr uint64_t kStrides[] = {1, 64, 512, 4096, 65536};
+
+struct Kernel {
+  FileContent content{/*seed=*/1, /*file=*/0};
+  uint64_t size = 0;
+  std::vector<uint8_t> memory;
+
+  absl::Status RegisterRows(Progress& progress) {
+    constexpr int64_t kMost = std::numeric_limits<int64_t>::max() >> 20;
+    const int64_t mib = absl::GetFlag(FLAGS_mib);
+    if (mib < 1 || mib > kMost) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--mib=", mib, ": must be from 1 to ", kMost));
+    }
+    size = static_cast<uint64_t>(mib) << 20;
+    for (const uint64_t stride : kStrides) {
+      for (const Loop& loop : kLoops) {
+        if (loop.only_stride != 0 && loop.only_stride != stride) continue;
+        const std::string name = absl::StrCat("kernel/loop:", loop.name,
+                                              "/stride:", stride, "/mib:", mib);
+        benchmark::RegisterBenchmark(
+            name.c_str(),
+            [this, &progress, name, loop, stride](benchmark::State& state) {
+              progress.BeginRepetition(name);
+              Run(state, loop, stride);
+            })
+            ->UseRealTime()
+            ->Unit(benchmark::kMillisecond);
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  // Filling makes every page resident and mapped.
+  absl::Status Prepare() {
+    memory.resize(size);
+    content.Fill(absl::MakeSpan(memory), 0);
+    return absl::OkStatus();
+  }
+
+  void Run(benchmark::State& state, const Loop& loop, uint64_t stride) const {
+    uint64_t sum = 0;
+    for (auto _ : state) {
+      sum = loop.sum(memory, stride);
+      benchmark::DoNotOptimize(sum);
+    }
+    if (const uint64_t expected = content.Sum(size, stride); sum != expected) {
+      state.SkipWithError(
+          absl::StrCat("wrong sum: ", sum, " instead of ", expected).c_str());
+      return;
+    }
+    state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(size));
+  }
+};
+
+}  // namespace
+}  // namespace pagestall
+
+int main(int argc, char** argv) {
+  pagestall::Kernel kernel;
+  return pagestall::RunSuite(
+      argc, argv,
+      {.question = "How fast can a strided sum be over memory that is resident, "
+                   "and is the\nlibrary's loop that fast?",
+       .register_rows =
+           [&](auto& progress) { return kernel.RegisterRows(progress); },
+       .prepare = [&](auto& /*progress*/) { return kernel.Prepare(); }});
+}

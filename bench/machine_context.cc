@@ -1,0 +1,96 @@
+#include "bench/machine_context.h"
+
+#include <gnu/libc-version.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <asio/version.hpp>
+#include <fstream>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "bench/build_info.h"
+
+namespace pagestall {
+namespace {
+
+constexpr char kUnknown[] = "unknown";
+
+std::string Kernel() {
+  utsname name{};
+  if (uname(&name) != 0) return kUnknown;
+  return absl::StrCat(name.sysname, " ", name.release, " ", name.machine);
+}
+
+std::string CpuModel() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    absl::string_view rest = line;
+    if (absl::ConsumePrefix(&rest, "model name")) {
+      const std::pair<absl::string_view, absl::string_view> halves =
+          absl::StrSplit(rest, absl::MaxSplits(':', 1));
+      return std::string(absl::StripAsciiWhitespace(halves.second));
+    }
+  }
+  return kUnknown;
+}
+
+// The signature that a hypervisor shows its guests: CPUID leaf 1 says that
+// there is one, leaf 0x40000000 its name, as "KVMKVMKVM".
+std::string Hypervisor() {
+#if defined(__x86_64__)
+  constexpr unsigned kHypervisorBit = 1u << 31;
+  constexpr unsigned kSignatureLeaf = 0x40000000;
+  unsigned words[4] = {};
+  if (__get_cpuid(1, &words[0], &words[1], &words[2], &words[3]) == 0 ||
+      (words[2] & kHypervisorBit) == 0) {
+    return "none";
+  }
+  __cpuid(kSignatureLeaf, words[0], words[1], words[2], words[3]);
+  const std::string signature(reinterpret_cast<const char*>(&words[1]),
+                              3 * sizeof(unsigned));
+  return std::string(signature.c_str());  // shorter ones end in zeros
+#else
+  return kUnknown;
+#endif
+}
+
+// "always [madvise] never" and the like, with what is chosen in brackets.
+std::string TransparentHugePages() {
+  std::ifstream file("/sys/kernel/mm/transparent_hugepage/enabled");
+  std::string line;
+  return std::getline(file, line) ? line : kUnknown;
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, std::string>> DescribeMachine() {
+  const int64_t page_bytes = sysconf(_SC_PAGESIZE);
+  return {
+      {"kernel", Kernel()},
+      {"cpu_model", CpuModel()},
+      {"cpus_online", absl::StrCat(sysconf(_SC_NPROCESSORS_ONLN))},
+      {"memory_mib",
+       absl::StrCat(sysconf(_SC_PHYS_PAGES) * page_bytes >> 20)},
+      {"hypervisor", Hypervisor()},
+      {"page_bytes", absl::StrCat(page_bytes)},
+      {"transparent_huge_pages", TransparentHugePages()},
+      {"compiler", PAGESTALL_COMPILER},
+      {"compiler_flags", PAGESTALL_COMPILER_FLAGS},
+      {"build_type", PAGESTALL_BUILD_TYPE},
+      {"commit", PAGESTALL_COMMIT},
+      {"google_benchmark_version", PAGESTALL_BENCHMARK_VERSION},
+      {"abseil_version", PAGESTALL_ABSEIL_VERSION},
+      {"asio_version",
+       absl::StrCat(ASIO_VERSION / 100000, ".", ASIO_VERSION / 100 % 1000, ".",
+                    ASIO_VERSION % 100)},
+      {"libc_version", gnu_get_libc_version()},
+  };
+}
+
+}  // namespace pagestall

@@ -1,0 +1,22 @@
+#include "bench/row_name.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace pagestall {
+
+std::string ScanRowName(absl::string_view family, const ScanConfig& config,
+                        const ScanOptions& options) {
+  std::string name =
+      absl::StrCat(family, "/exec:", config.executor.name,
+                   "/io:", config.source.name, "/cache:", Name(config.cache));
+  if (config.source.uses_buffer) {
+    absl::StrAppend(&name, "/buffer_kib:",
+                    config.source_options.buffer_bytes >> 10);
+  }
+  absl::StrAppend(&name, "/files:", options.dataset.files,
+                  "/mib:", options.dataset.file_bytes >> 20,
+                  "/stride:", options.stride);
+  return name;
+}
+
+}  // namespace pagestall

@@ -1,0 +1,20 @@
+#ifndef PAGESTALL_BENCH_ROW_NAME_H_
+#define PAGESTALL_BENCH_ROW_NAME_H_
+
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "bench/scan_flags.h"
+#include "fixtures/scan_fixture.h"
+
+namespace pagestall {
+
+// "scan/exec:async/io:read/cache:cold/buffer_kib:64/files:8/mib:256/stride:512":
+// all that decides a row's work and nothing else. Google Benchmark appends how
+// it runs and times the row: "/iterations:1/real_time".
+std::string ScanRowName(absl::string_view family, const ScanConfig& config,
+                        const ScanOptions& options);
+
+}  // namespace pagestall
+
+#endif  // PAGESTALL_BENCH_ROW_NAME_H_

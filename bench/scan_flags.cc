@@ -1,0 +1,80 @@
+#include "bench/scan_flags.h"
+
+#include <limits>
+#include <string>
+
+#include "absl/flags/flag.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "lib/file/errno_status.h"
+
+ABSL_FLAG(std::string, data_dir, "data",
+          "directory of the dataset, on the disk to measure; made if missing");
+ABSL_FLAG(int64_t, files, 8, "how many files the dataset has");
+ABSL_FLAG(int64_t, file_mib, 256, "size of each file in MiB");
+ABSL_FLAG(int64_t, stride, 512, "sum every stride-th byte of each file");
+ABSL_FLAG(int64_t, buffer_kib, 64, "buffer of one read in KiB (io:read)");
+ABSL_FLAG(uint64_t, seed, 1, "decides the dataset's content");
+ABSL_FLAG(std::string, evict, "auto",
+          "how to make the page cache cold: fadvise (per file, needs no "
+          "privilege), drop_caches (the whole machine's, needs root), or auto "
+          "(the one that disturbs least: fadvise)");
+
+namespace pagestall {
+namespace {
+
+// Offsets are off_t, and a dataset's size must be one as well.
+constexpr int64_t kMaxBytes = std::numeric_limits<int64_t>::max();
+constexpr int64_t kMaxFiles = 4096;
+constexpr int64_t kMaxBufferKib = int64_t{1} << 20;
+
+absl::Status CheckRange(absl::string_view flag, int64_t value, int64_t most) {
+  if (value >= 1 && value <= most) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "--", flag, "=", value, ": must be from 1 to ", most));
+}
+
+absl::StatusOr<EvictMethod> ParseEvict(const std::string& name) {
+  if (name == "auto" || name == "fadvise") return EvictMethod::kFadvise;
+  if (name == "drop_caches") return EvictMethod::kDropCaches;
+  return absl::InvalidArgumentError(
+      absl::StrCat("--evict=", QuotedPath(name),
+                   ": must be auto, fadvise or drop_caches"));
+}
+
+}  // namespace
+
+absl::StatusOr<ScanOptions> ScanOptionsFromFlags() {
+  const std::string directory = absl::GetFlag(FLAGS_data_dir);
+  const int64_t files = absl::GetFlag(FLAGS_files);
+  const int64_t file_mib = absl::GetFlag(FLAGS_file_mib);
+  const int64_t stride = absl::GetFlag(FLAGS_stride);
+  const int64_t buffer_kib = absl::GetFlag(FLAGS_buffer_kib);
+
+  absl::Status status;
+  if (directory.empty()) {
+    status = absl::InvalidArgumentError("--data_dir: must name a directory");
+  }
+  status.Update(CheckRange("files", files, kMaxFiles));
+  status.Update(CheckRange("file_mib", file_mib, kMaxBytes >> 20));
+  status.Update(CheckRange("stride", stride, kMaxBytes));
+  status.Update(CheckRange("buffer_kib", buffer_kib, kMaxBufferKib));
+  if (status.ok() && file_mib > (kMaxBytes >> 20) / files) {
+    status = absl::InvalidArgumentError(
+        absl::StrCat("--files=", files, " --file_mib=", file_mib,
+                     ": the dataset's size overflows 63 bits"));
+  }
+  if (!status.ok()) return status;
+  absl::StatusOr<EvictMethod> evict = ParseEvict(absl::GetFlag(FLAGS_evict));
+  if (!evict.ok()) return evict.status();
+  return ScanOptions{
+      .dataset = {.directory = directory,
+                  .seed = absl::GetFlag(FLAGS_seed),
+                  .files = static_cast<uint64_t>(files),
+                  .file_bytes = static_cast<uint64_t>(file_mib) << 20},
+      .stride = static_cast<uint64_t>(stride),
+      .source = {.buffer_bytes = static_cast<size_t>(buffer_kib) << 10},
+      .evict = *evict};
+}
+
+}  // namespace pagestall

@@ -1,0 +1,27 @@
+#ifndef PAGESTALL_BENCH_SCAN_FLAGS_H_
+#define PAGESTALL_BENCH_SCAN_FLAGS_H_
+
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "fixtures/dataset.h"
+#include "fixtures/page_cache_state.h"
+#include "lib/source/source.h"
+
+namespace pagestall {
+
+// What the flags of every binary that scans the dataset say.
+struct ScanOptions {
+  DatasetSpec dataset;
+  uint64_t stride;
+  SourceOptions source;
+  EvictMethod evict;
+};
+
+// Reads the parsed flags. InvalidArgument, naming the flag, for a value that
+// makes no sense.
+absl::StatusOr<ScanOptions> ScanOptionsFromFlags();
+
+}  // namespace pagestall
+
+#endif  // PAGESTALL_BENCH_SCAN_FLAGS_H_

@@ -1,0 +1,153 @@
+#include "bench/suite.h"
+
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <iostream>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/flags/parse.h"
+#include "absl/flags/reflection.h"
+#include "absl/flags/commandlineflag.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "bench/checked_reporter.h"
+#include "bench/machine_context.h"
+
+namespace pagestall {
+namespace {
+
+// The value of one of Google Benchmark's flags, which the library does not
+// tell: the last one on the command line, else its environment variable's.
+std::string BenchmarkFlag(int argc, char** argv, const std::string& name,
+                          const std::string& otherwise) {
+  const char* variable = std::getenv(absl::AsciiStrToUpper(name).c_str());
+  std::string value = variable != nullptr ? variable : otherwise;
+  const std::string prefix = absl::StrCat("--", name, "=");
+  for (int i = 1; i < argc; ++i) {
+    if (absl::StartsWith(argv[i], prefix)) value = argv[i] + prefix.size();
+  }
+  return value;
+}
+
+// `program` is argv[0], which the library keeps a pointer to.
+void SetBenchmarkFlag(char* program, std::string flag) {
+  char* argv[] = {program, flag.data(), nullptr};
+  int argc = 2;
+  benchmark::Initialize(&argc, argv);
+}
+
+// How many rows the filter picks, by the library's own reading of it.
+size_t CountMatchingRows(char* program) {
+  class NoReporter final : public benchmark::BenchmarkReporter {
+    bool ReportContext(const Context& /*context*/) override { return false; }
+    void ReportRuns(const std::vector<Run>& /*runs*/) override {}
+  } reporter;
+  std::ostringstream names;
+  reporter.SetOutputStream(&names);
+  reporter.SetErrorStream(&names);
+  SetBenchmarkFlag(program, "--benchmark_list_tests=true");
+  const size_t rows = benchmark::RunSpecifiedBenchmarks(&reporter);
+  SetBenchmarkFlag(program, "--benchmark_list_tests=false");
+  return rows;
+}
+
+// Ours first; Google Benchmark's Initialize() prints its own and exits.
+void PrintHelp(const Suite& suite) {
+  std::printf("%s\n\n", suite.question);
+  std::vector<std::string> lines;
+  for (const auto& [name, flag] : absl::GetAllFlags()) {
+    if (!absl::StrContains(absl::StrCat("/", flag->Filename()), "/bench/")) {
+      continue;
+    }
+    lines.push_back(absl::StrCat("  --", name, "=", flag->DefaultValue(), "\n",
+                                 "      ", flag->Help(), "\n"));
+  }
+  std::sort(lines.begin(), lines.end());
+  for (const std::string& line : lines) std::fputs(line.c_str(), stdout);
+  std::printf("\nFlags of Google Benchmark (interleaving is on here):\n");
+  std::fflush(stdout);
+}
+
+int Refuse(const absl::Status& status) {
+  std::fprintf(stderr, "%s\n", std::string(status.message()).c_str());
+  return 1;
+}
+
+}  // namespace
+
+int RunSuite(int argc, char** argv, const Suite& suite) {
+  std::string interleave = "--benchmark_enable_random_interleaving=true";
+  std::vector<char*> args(argv, argv + argc);
+  args.insert(args.begin() + std::min(argc, 1), interleave.data());
+  int count = static_cast<int>(args.size());
+  args.push_back(nullptr);
+
+  const auto is = [&](const char* word) {
+    return std::any_of(args.begin(), args.end() - 1,
+                       [&](const char* arg) { return arg == std::string(word); });
+  };
+  if (is("--help")) PrintHelp(suite);
+  const bool list = absl::StartsWith(
+      BenchmarkFlag(count, args.data(), "benchmark_list_tests", "false"), "t") ||
+      is("--benchmark_list_tests");
+  const std::string out = BenchmarkFlag(count, args.data(), "benchmark_out", "");
+  const std::string out_format =
+      BenchmarkFlag(count, args.data(), "benchmark_out_format", "json");
+  int64_t repetitions = 1;
+  if (!absl::SimpleAtoi(
+          BenchmarkFlag(count, args.data(), "benchmark_repetitions", "1"),
+          &repetitions)) {
+    repetitions = 1;  // the library refuses it below
+  }
+  benchmark::Initialize(&count, args.data());
+  const std::vector<char*> rest = absl::ParseCommandLine(count, args.data());
+  if (rest.size() > 1) {
+    return Refuse(absl::InvalidArgumentError(
+        absl::StrCat(rest[1], ": not a flag; flags begin with --, see --help")));
+  }
+
+  Progress progress;
+  if (absl::Status status = suite.register_rows(progress); !status.ok()) {
+    return Refuse(status);
+  }
+  if (list) {
+    return benchmark::RunSpecifiedBenchmarks() > 0 ? 0 : 1;
+  }
+  const size_t rows = CountMatchingRows(args[0]);
+  if (rows == 0) {
+    return Refuse(absl::NotFoundError(absl::StrCat(
+        "--benchmark_filter=", benchmark::GetBenchmarkFilter(),
+        ": matches no row; --benchmark_list_tests lists them")));
+  }
+  if (absl::Status status = suite.prepare(progress); !status.ok()) {
+    progress.Clear();
+    return Refuse(status);
+  }
+  for (const auto& [name, value] : DescribeMachine()) {
+    benchmark::AddCustomContext(name, value);
+  }
+  progress.ExpectRepetitions(static_cast<int64_t>(rows) * repetitions);
+  CheckedReporter display(std::unique_ptr<benchmark::BenchmarkReporter>(
+      benchmark::CreateDefaultDisplayReporter()));
+  CheckedReporter file(std::make_unique<benchmark::JSONReporter>());
+  const bool json = !out.empty() && out_format == "json";
+  benchmark::RunSpecifiedBenchmarks(&display, json ? &file : nullptr);
+  progress.Clear();
+  benchmark::Shutdown();
+  if (file.write_failed()) {
+    return Refuse(absl::DataLossError(absl::StrCat(
+        "write ", out, ": the report is incomplete; is the disk full?")));
+  }
+  return display.row_failed() ? 1 : 0;
+}
+
+}  // namespace pagestall

@@ -1,0 +1,31 @@
+#ifndef PAGESTALL_BENCH_SUITE_H_
+#define PAGESTALL_BENCH_SUITE_H_
+
+#include <functional>
+
+#include "absl/status/status.h"
+#include "bench/progress.h"
+
+namespace pagestall {
+
+// A benchmark binary, beside what all of them share.
+struct Suite {
+  // The question that it answers, for --help.
+  const char* question;
+  // Registers the rows, after the flags were parsed. Rows announce their
+  // repetitions to `progress`. An error (a flag that makes no sense) ends the
+  // process before anything runs.
+  std::function<absl::Status(Progress& progress)> register_rows;
+  // Makes what the rows need. Called once, if any row is to run.
+  std::function<absl::Status(Progress& progress)> prepare;
+};
+
+// The main() of every binary: parses Google Benchmark's flags and ours, lists
+// or runs the rows (interleaved at random unless told otherwise), and returns
+// the exit code: 0, or 1 when a flag, the preparation, a row or the writing of
+// the report failed or no row matched.
+int RunSuite(int argc, char** argv, const Suite& suite);
+
+}  // namespace pagestall
+
+#endif  // PAGESTALL_BENCH_SUITE_H_

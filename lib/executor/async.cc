@@ -1,0 +1,119 @@
+#include "lib/executor/async.h"
+
+#include <asio/awaitable.hpp>
+#include <asio/co_spawn.hpp>
+#include <asio/io_context.hpp>
+#include <exception>
+#include <utility>
+#include <vector>
+
+#include "lib/executor/file_sums.h"
+#include "lib/kernel/strided_sum.h"
+
+namespace pagestall {
+namespace {
+
+asio::awaitable<absl::StatusOr<uint64_t>> SumFile(AsyncSource& source,
+                                                  uint64_t stride) {
+  StridedSum sum(stride);
+  while (true) {
+    const absl::StatusOr<Chunk> chunk = co_await source.Next();
+    if (!chunk.ok()) co_return chunk.status();
+    if (chunk->empty()) co_return sum.value();
+    sum.Add(*chunk);
+  }
+}
+
+void RethrowIfAny(std::exception_ptr exception) {
+  if (exception) std::rethrow_exception(exception);
+}
+
+class AsyncScanBase : public Scan {
+ public:
+  AsyncScanBase(size_t files, uint64_t stride)
+      : environment_(files), sums_(files), stride_(stride) {}
+
+  absl::Status Open(const Source& source, const ScanSpec& spec) {
+    for (const std::string& path : spec.paths) {
+      absl::StatusOr<std::unique_ptr<AsyncSource>> opened =
+          source.open_async(path, spec.source_options, environment_);
+      if (!opened.ok()) return opened.status();
+      sources_.push_back(*std::move(opened));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::vector<uint64_t>> Run() override {
+    Spawn();
+    io_context_.run();
+    return Delivered(sums_);
+  }
+
+ protected:
+  virtual void Spawn() = 0;
+
+  asio::awaitable<void> SumOne(size_t file) {
+    sums_[file] = co_await SumFile(*sources_[file], stride_);
+  }
+
+  // The sources go first: they refer to the environment.
+  asio::io_context io_context_{1};
+  AsyncEnvironment environment_;
+  std::vector<std::unique_ptr<AsyncSource>> sources_;
+
+ private:
+  FileSums sums_;
+  uint64_t stride_;
+};
+
+class AsyncScan final : public AsyncScanBase {
+ public:
+  using AsyncScanBase::AsyncScanBase;
+
+ private:
+  void Spawn() override {
+    for (size_t file = 0; file < sources_.size(); ++file) {
+      asio::co_spawn(io_context_, SumOne(file), RethrowIfAny);
+    }
+  }
+};
+
+class AsyncSeqScan final : public AsyncScanBase {
+ public:
+  using AsyncScanBase::AsyncScanBase;
+
+ private:
+  void Spawn() override {
+    asio::co_spawn(io_context_, SumAll(), RethrowIfAny);
+  }
+
+  asio::awaitable<void> SumAll() {
+    for (size_t file = 0; file < sources_.size(); ++file) {
+      co_await SumOne(file);
+    }
+  }
+};
+
+template <typename Kind>
+absl::StatusOr<std::unique_ptr<Scan>> Prepare(const Source& source,
+                                              const ScanSpec& spec) {
+  auto scan = std::make_unique<Kind>(spec.paths.size(), spec.stride);
+  if (absl::Status status = scan->Open(source, spec); !status.ok()) {
+    return status;
+  }
+  return scan;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Scan>> PrepareAsync(const Source& source,
+                                                   const ScanSpec& spec) {
+  return Prepare<AsyncScan>(source, spec);
+}
+
+absl::StatusOr<std::unique_ptr<Scan>> PrepareAsyncSeq(const Source& source,
+                                                      const ScanSpec& spec) {
+  return Prepare<AsyncSeqScan>(source, spec);
+}
+
+}  // namespace pagestall

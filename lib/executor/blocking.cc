@@ -1,0 +1,89 @@
+#include "lib/executor/blocking.h"
+
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "lib/executor/file_sums.h"
+#include "lib/kernel/strided_sum.h"
+
+namespace pagestall {
+namespace {
+
+absl::StatusOr<uint64_t> SumFile(BlockingSource& source, uint64_t stride) {
+  StridedSum sum(stride);
+  while (true) {
+    const absl::StatusOr<Chunk> chunk = source.Next();
+    if (!chunk.ok()) return chunk.status();
+    if (chunk->empty()) return sum.value();
+    sum.Add(*chunk);
+  }
+}
+
+class BlockingScan : public Scan {
+ public:
+  BlockingScan(std::vector<std::unique_ptr<BlockingSource>> sources,
+               uint64_t stride)
+      : sources_(std::move(sources)), sums_(sources_.size()), stride_(stride) {}
+
+ protected:
+  void SumOne(size_t file) { sums_[file] = SumFile(*sources_[file], stride_); }
+
+  std::vector<std::unique_ptr<BlockingSource>> sources_;
+  FileSums sums_;
+
+ private:
+  uint64_t stride_;
+};
+
+class SeqScan final : public BlockingScan {
+ public:
+  using BlockingScan::BlockingScan;
+
+  absl::StatusOr<std::vector<uint64_t>> Run() override {
+    for (size_t file = 0; file < sources_.size(); ++file) SumOne(file);
+    return Delivered(sums_);
+  }
+};
+
+class ThreadsScan final : public BlockingScan {
+ public:
+  using BlockingScan::BlockingScan;
+
+  absl::StatusOr<std::vector<uint64_t>> Run() override {
+    std::vector<std::jthread> threads;
+    threads.reserve(sources_.size());
+    for (size_t file = 0; file < sources_.size(); ++file) {
+      threads.emplace_back([this, file] { SumOne(file); });
+    }
+    threads.clear();  // joins
+    return Delivered(sums_);
+  }
+};
+
+template <typename Kind>
+absl::StatusOr<std::unique_ptr<Scan>> Prepare(const Source& source,
+                                              const ScanSpec& spec) {
+  std::vector<std::unique_ptr<BlockingSource>> sources;
+  for (const std::string& path : spec.paths) {
+    absl::StatusOr<std::unique_ptr<BlockingSource>> opened =
+        source.open_blocking(path, spec.source_options);
+    if (!opened.ok()) return opened.status();
+    sources.push_back(*std::move(opened));
+  }
+  return std::make_unique<Kind>(std::move(sources), spec.stride);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Scan>> PrepareSeq(const Source& source,
+                                                 const ScanSpec& spec) {
+  return Prepare<SeqScan>(source, spec);
+}
+
+absl::StatusOr<std::unique_ptr<Scan>> PrepareThreads(const Source& source,
+                                                     const ScanSpec& spec) {
+  return Prepare<ThreadsScan>(source, spec);
+}
+
+}  // namespace pagestall

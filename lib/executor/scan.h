@@ -1,0 +1,35 @@
+#ifndef PAGESTALL_LIB_EXECUTOR_SCAN_H_
+#define PAGESTALL_LIB_EXECUTOR_SCAN_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "lib/source/source.h"
+
+namespace pagestall {
+
+// What a scan sums: every `stride`-th byte (at least 1) of each file.
+struct ScanSpec {
+  std::vector<std::string> paths;
+  uint64_t stride = 512;
+  SourceOptions source_options;
+};
+
+// A scan that is ready to start: its files are open (and mapped), its executor
+// exists. Destroying it closes and unmaps.
+class Scan {
+ public:
+  virtual ~Scan() = default;
+
+  // The window: from here until every file's sum is delivered, in the order of
+  // the paths. Runs on the calling thread or on threads of its own, which have
+  // ended when it returns; when a file fails, the others are still summed and
+  // the first error is returned. Call once.
+  virtual absl::StatusOr<std::vector<uint64_t>> Run() = 0;
+};
+
+}  // namespace pagestall
+
+#endif  // PAGESTALL_LIB_EXECUTOR_SCAN_H_

@@ -1,0 +1,28 @@
+#ifndef PAGESTALL_LIB_EXECUTOR_TABLE_H_
+#define PAGESTALL_LIB_EXECUTOR_TABLE_H_
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "lib/executor/scan.h"
+#include "lib/source/source.h"
+
+namespace pagestall {
+
+// What runs the per-file sums: a line of the table in executor/table.cc.
+struct Executor {
+  const char* name;  // [a-z0-9_], as in a row's exec:<name>
+  bool (*supports)(const Source& source);
+  // Opens every file of a source that it supports. The scan refers to nothing
+  // of the arguments.
+  absl::StatusOr<std::unique_ptr<Scan>> (*prepare)(const Source& source,
+                                                   const ScanSpec& spec);
+};
+
+// Every executor there is, in the order of rows and reports.
+absl::Span<const Executor> Executors();
+
+}  // namespace pagestall
+
+#endif  // PAGESTALL_LIB_EXECUTOR_TABLE_H_

@@ -1,0 +1,21 @@
+#ifndef PAGESTALL_LIB_FILE_ERRNO_STATUS_H_
+#define PAGESTALL_LIB_FILE_ERRNO_STATUS_H_
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+
+namespace pagestall {
+
+// Returns `path` as it can stand in one line of a message: quoted, control
+// characters escaped.
+std::string QuotedPath(absl::string_view path);
+
+// Returns the error that says that `operation` on `path` failed with
+// `error_number`, and what the user can do: "open '/d/x': Permission denied;
+// pass --data_dir". The code is the canonical one of the errno value.
+absl::Status ErrnoStatus(int error_number, absl::string_view operation,
+                         absl::string_view path, absl::string_view advice = "");
+
+}  // namespace pagestall
+
+#endif  // PAGESTALL_LIB_FILE_ERRNO_STATUS_H_

@@ -1,0 +1,62 @@
+#ifndef PAGESTALL_LIB_FILE_FILE_H_
+#define PAGESTALL_LIB_FILE_FILE_H_
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+
+namespace pagestall {
+
+// An open file: owns its descriptor and knows its path, so that every error can
+// name it. Movable, not copyable. Calls are as safe to make from several
+// threads as the system calls behind them.
+class File {
+ public:
+  // open(2) with O_CLOEXEC. `mode` counts only with O_CREAT.
+  static absl::StatusOr<File> Open(std::string path, int flags,
+                                   mode_t mode = 0);
+
+  File(File&& other) noexcept
+      : fd_(std::exchange(other.fd_, -1)), path_(std::move(other.path_)) {}
+  File& operator=(File&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    std::swap(path_, other.path_);
+    return *this;
+  }
+  ~File();
+
+  int fd() const { return fd_; }
+  const std::string& path() const { return path_; }
+
+  // The file's size in bytes.
+  absl::StatusOr<uint64_t> Size() const;
+
+  // Reads from `offset` until `buffer` is full or the file ends, through
+  // interruptions and short reads. Returns the bytes read: fewer than the
+  // buffer holds only at the end of the file.
+  absl::StatusOr<size_t> Read(absl::Span<uint8_t> buffer,
+                              uint64_t offset) const;
+
+  // Writes all of `bytes` at `offset`, through interruptions and short writes.
+  absl::Status Write(absl::Span<const uint8_t> bytes, uint64_t offset) const;
+
+  // fsync(2).
+  absl::Status Sync() const;
+
+ private:
+  File(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
+
+  int fd_;
+  std::string path_;
+};
+
+}  // namespace pagestall
+
+#endif  // PAGESTALL_LIB_FILE_FILE_H_

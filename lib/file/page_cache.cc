@@ -1,0 +1,126 @@
+#include "lib/file/page_cache.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
+#include "lib/file/errno_status.h"
+#include "lib/file/mapping.h"
+
+namespace pagestall {
+namespace {
+
+// linux/mman.h has these from 6.5 on; libc headers may be older than the
+// kernel. The number is the same on every architecture but alpha.
+constexpr long kSysCachestat = 451;
+struct CachestatRange {
+  uint64_t offset;
+  uint64_t length;
+};
+struct Cachestat {
+  uint64_t cache;
+  uint64_t dirty;
+  uint64_t writeback;
+  uint64_t evicted;
+  uint64_t recently_evicted;
+};
+
+// mincore(2) tells the truth to those who own the file or may write it
+// (can_do_mincore() in the kernel's mm/mincore.c).
+bool MincoreTellsTruth(const File& file) {
+  struct stat status;
+  if (fstat(file.fd(), &status) != 0) return false;
+  if (status.st_uid == geteuid() || geteuid() == 0) return true;
+  return access(absl::StrCat("/proc/self/fd/", file.fd()).c_str(), W_OK) == 0;
+}
+
+absl::StatusOr<uint64_t> CountByMincore(const File& file, uint64_t total) {
+  absl::StatusOr<Mapping> mapping = Mapping::Map(file);
+  if (!mapping.ok()) return mapping.status();
+  std::vector<unsigned char> pages(total);
+  if (mincore(const_cast<uint8_t*>(mapping->bytes().data()),
+              mapping->bytes().size(), pages.data()) != 0) {
+    return ErrnoStatus(errno, "mincore", file.path());
+  }
+  return std::count_if(pages.begin(), pages.end(),
+                       [](unsigned char page) { return (page & 1) != 0; });
+}
+
+}  // namespace
+
+absl::StatusOr<Residency> CountResident(const File& file) {
+  absl::StatusOr<uint64_t> size = file.Size();
+  if (!size.ok()) return size.status();
+  const uint64_t page_bytes = sysconf(_SC_PAGESIZE);
+  Residency residency{.total = (*size + page_bytes - 1) / page_bytes};
+  if (residency.total == 0) return residency;
+
+  CachestatRange whole_file{.offset = 0, .length = 0};
+  Cachestat counts{};
+  if (syscall(kSysCachestat, file.fd(), &whole_file, &counts, 0u) == 0) {
+    residency.resident = counts.cache;
+    return residency;
+  }
+  // A seccomp filter that does not know the call answers EPERM as well.
+  if (errno != ENOSYS && errno != EPERM) {
+    return ErrnoStatus(errno, "cachestat", file.path());
+  }
+  if (!MincoreTellsTruth(file)) {
+    return ErrnoStatus(EPERM, "count cached pages of", file.path(),
+                       "use a file that you own or may write");
+  }
+  absl::StatusOr<uint64_t> resident = CountByMincore(file, residency.total);
+  if (!resident.ok()) return resident.status();
+  residency.resident = *resident;
+  return residency;
+}
+
+absl::Status Evict(const File& file) {
+  if (fdatasync(file.fd()) != 0) {
+    return ErrnoStatus(errno, "fdatasync", file.path());
+  }
+  if (const int error =
+          posix_fadvise(file.fd(), 0, 0, POSIX_FADV_DONTNEED)) {
+    return ErrnoStatus(error, "posix_fadvise", file.path());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status DropAllPages() {
+  static constexpr char kPath[] = "/proc/sys/vm/drop_caches";
+  sync();
+  absl::StatusOr<File> control = File::Open(kPath, O_WRONLY);
+  if (!control.ok()) {
+    return absl::Status(control.status().code(),
+                        absl::StrCat(control.status().message(),
+                                     "; run as root or pass --evict=fadvise"));
+  }
+  static constexpr uint8_t kPageCache[] = {'1', '\n'};
+  return control->Write(kPageCache, 0);
+}
+
+absl::Status CheckEvictable(const File& file) {
+  struct statfs status;
+  if (fstatfs(file.fd(), &status) != 0) {
+    return ErrnoStatus(errno, "statfs", file.path());
+  }
+  if (status.f_type == TMPFS_MAGIC || status.f_type == RAMFS_MAGIC) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "evict ", QuotedPath(file.path()),
+        ": this file system lives in memory and cannot be cold; pass "
+        "--data_dir with a directory on a disk"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace pagestall

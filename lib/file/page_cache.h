@@ -1,0 +1,47 @@
+#ifndef PAGESTALL_LIB_FILE_PAGE_CACHE_H_
+#define PAGESTALL_LIB_FILE_PAGE_CACHE_H_
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "lib/file/file.h"
+
+namespace pagestall {
+
+// How much of a file, or of several, the page cache holds; in pages.
+struct Residency {
+  uint64_t resident = 0;
+  uint64_t total = 0;
+
+  Residency& operator+=(const Residency& other) {
+    resident += other.resident;
+    total += other.total;
+    return *this;
+  }
+  bool none() const { return resident == 0; }
+  bool all() const { return resident == total; }
+};
+
+// Counts the file's pages that are in the page cache, touching none of them:
+// by cachestat(2), or by mincore(2) where the kernel (before 6.5) or a sandbox
+// lacks it. PermissionDenied for a file that the caller neither owns nor may
+// write: the kernel hides the answer (cachestat refuses, mincore says "all").
+absl::StatusOr<Residency> CountResident(const File& file);
+
+// Asks the kernel to drop the file's pages: fdatasync(2), because dirty pages
+// are kept, then posix_fadvise(POSIX_FADV_DONTNEED). Pages that are mapped,
+// locked or being read stay without an error: count them afterwards.
+absl::Status Evict(const File& file);
+
+// Drops every clean page of the machine (/proc/sys/vm/drop_caches, 1). Needs
+// root and slows down everybody else.
+absl::Status DropAllPages();
+
+// Whether the kernel can drop the file's pages at all. FailedPrecondition on
+// file systems that live in the page cache (tmpfs, ramfs).
+absl::Status CheckEvictable(const File& file);
+
+}  // namespace pagestall
+
+#endif  // PAGESTALL_LIB_FILE_PAGE_CACHE_H_

@@ -1,0 +1,40 @@
+#ifndef PAGESTALL_LIB_SOURCE_ALWAYS_READY_H_
+#define PAGESTALL_LIB_SOURCE_ALWAYS_READY_H_
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "lib/source/source.h"
+
+namespace pagestall {
+
+// A blocking source in an async source's clothes: its await is always ready and
+// never lets the executor run anything else. Whatever sleep the source needs,
+// the executor's thread sleeps it.
+template <typename Blocking>
+class AlwaysReady final : public AsyncSource {
+ public:
+  static absl::StatusOr<std::unique_ptr<AsyncSource>> Open(
+      const std::string& path, const SourceOptions& options,
+      AsyncEnvironment& /*environment*/) {
+    absl::StatusOr<std::unique_ptr<BlockingSource>> source =
+        Blocking::Open(path, options);
+    if (!source.ok()) return source.status();
+    return std::make_unique<AlwaysReady>(*std::move(source));
+  }
+
+  explicit AlwaysReady(std::unique_ptr<BlockingSource> source)
+      : source_(std::move(source)) {}
+
+  asio::awaitable<absl::StatusOr<Chunk>> Next() override {
+    co_return source_->Next();
+  }
+
+ private:
+  std::unique_ptr<BlockingSource> source_;
+};
+
+}  // namespace pagestall
+
+#endif  // PAGESTALL_LIB_SOURCE_ALWAYS_READY_H_

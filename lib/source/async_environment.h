@@ -1,0 +1,33 @@
+#ifndef PAGESTALL_LIB_SOURCE_ASYNC_ENVIRONMENT_H_
+#define PAGESTALL_LIB_SOURCE_ASYNC_ENVIRONMENT_H_
+
+#include <asio/thread_pool.hpp>
+#include <cstddef>
+#include <optional>
+
+namespace pagestall {
+
+// What async sources share beside the executor. Each part is made when the
+// first source asks for it, so that a scan without it does not pay for it.
+class AsyncEnvironment {
+ public:
+  // `max_operations` is how many operations the sources together have in flight
+  // at most.
+  explicit AsyncEnvironment(size_t max_operations)
+      : max_operations_(max_operations) {}
+
+  // The threads that blocking calls are handed to: enough for every operation
+  // to run at once, as Tokio's blocking pool has (up to 512 threads).
+  asio::thread_pool& pool() {
+    if (!pool_) pool_.emplace(max_operations_);
+    return *pool_;
+  }
+
+ private:
+  size_t max_operations_;
+  std::optional<asio::thread_pool> pool_;
+};
+
+}  // namespace pagestall
+
+#endif  // PAGESTALL_LIB_SOURCE_ASYNC_ENVIRONMENT_H_
