@@ -20,7 +20,7 @@ bool HasError(const Run& run) {
 
 bool CheckedReporter::ReportContext(const Context& context) {
   inner_->SetOutputStream(&GetOutputStream());
-  inner_->SetErrorStream(&GetErrorStream());
+  inner_->SetErrorStream(&context_stream_);
   return inner_->ReportContext(context);
 }
 

@@ -4,6 +4,8 @@
 #include <benchmark/benchmark.h>
 
 #include <memory>
+#include <ostream>
+#include <utility>
 #include <vector>
 
 namespace pagestall {
@@ -17,8 +19,12 @@ namespace pagestall {
 //   which the library keeps to itself.
 class CheckedReporter final : public benchmark::BenchmarkReporter {
  public:
-  explicit CheckedReporter(std::unique_ptr<BenchmarkReporter> inner)
-      : inner_(std::move(inner)) {}
+  // `context_stream` takes what `inner` says about the machine to a person (the
+  // library says it on stderr, where our progress is drawn). It must outlive
+  // this.
+  CheckedReporter(std::unique_ptr<BenchmarkReporter> inner,
+                  std::ostream& context_stream)
+      : inner_(std::move(inner)), context_stream_(context_stream) {}
 
   bool ReportContext(const Context& context) override;
   void ReportRuns(const std::vector<Run>& runs) override;
@@ -29,6 +35,7 @@ class CheckedReporter final : public benchmark::BenchmarkReporter {
 
  private:
   std::unique_ptr<BenchmarkReporter> inner_;
+  std::ostream& context_stream_;
   bool row_failed_ = false;
   bool write_failed_ = false;
 };

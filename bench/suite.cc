@@ -100,6 +100,8 @@ int RunSuite(int argc, char** argv, const Suite& suite) {
       BenchmarkFlag(count, args.data(), "benchmark_list_tests", "false"), "t") ||
       is("--benchmark_list_tests");
   const std::string out = BenchmarkFlag(count, args.data(), "benchmark_out", "");
+  const std::string format =
+      BenchmarkFlag(count, args.data(), "benchmark_format", "console");
   const std::string out_format =
       BenchmarkFlag(count, args.data(), "benchmark_out_format", "json");
   int64_t repetitions = 1;
@@ -136,9 +138,11 @@ int RunSuite(int argc, char** argv, const Suite& suite) {
     benchmark::AddCustomContext(name, value);
   }
   progress.ExpectRepetitions(static_cast<int64_t>(rows) * repetitions);
-  CheckedReporter display(std::unique_ptr<benchmark::BenchmarkReporter>(
-      benchmark::CreateDefaultDisplayReporter()));
-  CheckedReporter file(std::make_unique<benchmark::JSONReporter>());
+  CheckedReporter display(
+      std::unique_ptr<benchmark::BenchmarkReporter>(
+          benchmark::CreateDefaultDisplayReporter()),
+      format == "console" ? std::cout : std::cerr);
+  CheckedReporter file(std::make_unique<benchmark::JSONReporter>(), std::cerr);
   const bool json = !out.empty() && out_format == "json";
   benchmark::RunSpecifiedBenchmarks(&display, json ? &file : nullptr);
   progress.Clear();

@@ -7,10 +7,10 @@
 #include <memory>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "lib/file/file.h"
 #include "lib/source/offloaded.h"
+#include "lib/source/read_buffer.h"
 #include "lib/source/source.h"
 
 namespace pagestall {
@@ -29,16 +29,15 @@ class ReadSource final : public BlockingSource {
       : file_(std::move(file)), buffer_(buffer_bytes) {}
 
   absl::StatusOr<Chunk> Next() override {
-    absl::StatusOr<size_t> count =
-        file_.Read(absl::MakeSpan(buffer_), offset_);
+    absl::StatusOr<size_t> count = file_.Read(buffer_.bytes(), offset_);
     if (!count.ok()) return count.status();
     offset_ += *count;
-    return absl::MakeConstSpan(buffer_.data(), *count);
+    return buffer_.bytes().first(*count);
   }
 
  private:
   File file_;
-  std::vector<uint8_t> buffer_;
+  ReadBuffer buffer_;
   uint64_t offset_ = 0;
 };
 

@@ -1,0 +1,32 @@
+// Makes a dataset and prints the seconds that took: what fio's writing is held
+// against (test/bare/compare_writing).
+//
+//   make_dataset DIRECTORY MIB_PER_FILE
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include "fixtures/dataset.h"
+
+int main(int argc, char** argv) {
+  if (argc != 3) {
+    std::fprintf(stderr, "usage: make_dataset DIRECTORY MIB_PER_FILE\n");
+    return 2;
+  }
+  pagestall::DatasetObserver observer;
+  const auto start = std::chrono::steady_clock::now();
+  const auto dataset = pagestall::Dataset::Open(
+      {.directory = argv[1],
+       .file_bytes = std::strtoull(argv[2], nullptr, 10) << 20},
+      observer);
+  const std::chrono::duration<double> elapsed =
+      std::chrono::steady_clock::now() - start;
+  if (!dataset.ok()) {
+    std::fprintf(stderr, "%s\n", dataset.status().ToString().c_str());
+    return 1;
+  }
+  std::printf("%f\n", elapsed.count());
+  return 0;
+}
