@@ -3,21 +3,9 @@
 #include <cmath>
 #include <iterator>
 
+#include "fixtures/run_error.h"
+
 namespace pagestall {
-namespace {
-
-// Google Benchmark 1.8 renamed the field.
-template <typename Run>
-bool HasError(const Run& run) {
-  if constexpr (requires { run.error_occurred; }) {
-    return run.error_occurred;
-  } else {
-    return static_cast<bool>(run.skipped);
-  }
-}
-
-}  // namespace
-
 bool CheckedReporter::ReportContext(const Context& context) {
   inner_->SetOutputStream(&GetOutputStream());
   inner_->SetErrorStream(&context_stream_);

@@ -98,13 +98,13 @@ absl::Status Evict(const File& file) {
 
 absl::Status DropAllPages() {
   static constexpr char kPath[] = "/proc/sys/vm/drop_caches";
-  sync();
   absl::StatusOr<File> control = File::Open(kPath, O_WRONLY);
   if (!control.ok()) {
     return absl::Status(control.status().code(),
                         absl::StrCat(control.status().message(),
                                      "; run as root or pass --evict=fadvise"));
   }
+  sync();  // dirty pages are kept
   static constexpr uint8_t kPageCache[] = {'1', '\n'};
   return control->Write(kPageCache, 0);
 }

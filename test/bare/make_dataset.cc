@@ -1,7 +1,7 @@
 // Makes a dataset and prints the seconds that took: what fio's writing is held
-// against (test/bare/compare_writing).
+// against (test/bare/compare_writing), and a process that tests can kill.
 //
-//   make_dataset DIRECTORY MIB_PER_FILE
+//   make_dataset DIRECTORY FILES BYTES_PER_FILE SEED
 
 #include <chrono>
 #include <cstdio>
@@ -11,15 +11,17 @@
 #include "fixtures/dataset.h"
 
 int main(int argc, char** argv) {
-  if (argc != 3) {
-    std::fprintf(stderr, "usage: make_dataset DIRECTORY MIB_PER_FILE\n");
+  if (argc != 5) {
+    std::fprintf(stderr, "usage: make_dataset DIRECTORY FILES BYTES_PER_FILE SEED\n");
     return 2;
   }
   pagestall::DatasetObserver observer;
   const auto start = std::chrono::steady_clock::now();
   const auto dataset = pagestall::Dataset::Open(
       {.directory = argv[1],
-       .file_bytes = std::strtoull(argv[2], nullptr, 10) << 20},
+       .seed = std::strtoull(argv[4], nullptr, 10),
+       .files = std::strtoull(argv[2], nullptr, 10),
+       .file_bytes = std::strtoull(argv[3], nullptr, 10)},
       observer);
   const std::chrono::duration<double> elapsed =
       std::chrono::steady_clock::now() - start;
