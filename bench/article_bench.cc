@@ -83,9 +83,10 @@ int main(int argc, char** argv) {
   pagestall::Article article;
   return pagestall::RunSuite(
       argc, argv,
-      {.question = "How long does a strided sum of the dataset take by mmap and "
-                   "by read,\non one thread, on a thread per file and on an "
-                   "async executor, cold and warm?",
+      {.question =
+           "How long does a strided sum of the dataset take by mmap and "
+           "by read,\non one thread, on a thread per file and on an "
+           "async executor, cold and warm?",
        .register_rows =
            [&](auto& progress) { return article.RegisterRows(progress); },
        .prepare = [&](auto& progress) { return article.Prepare(progress); }});

@@ -71,8 +71,8 @@ uint64_t Psadbw(Bytes bytes, uint64_t /*stride*/) {
   for (; i + kAheadBytes + kLine <= bytes.size(); i += kLine) {
     __builtin_prefetch(&bytes[i + kAheadBytes]);
     for (size_t k = 0; k < 4; ++k) {
-      const __m128i sixteen = _mm_loadu_si128(
-          reinterpret_cast<const __m128i*>(&bytes[i + 16 * k]));
+      const __m128i sixteen =
+          _mm_loadu_si128(reinterpret_cast<const __m128i*>(&bytes[i + 16 * k]));
       sums[k % 2] = _mm_add_epi64(sums[k % 2], _mm_sad_epu8(sixteen, zero));
     }
   }
@@ -165,8 +165,9 @@ int main(int argc, char** argv) {
   pagestall::Kernel kernel;
   return pagestall::RunSuite(
       argc, argv,
-      {.question = "How fast can a strided sum be over memory that is resident, "
-                   "and is the\nlibrary's loop that fast?",
+      {.question =
+           "How fast can a strided sum be over memory that is resident, "
+           "and is the\nlibrary's loop that fast?",
        .register_rows =
            [&](auto& progress) { return kernel.RegisterRows(progress); },
        .prepare = [&](auto& /*progress*/) { return kernel.Prepare(); }});

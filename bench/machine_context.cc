@@ -52,9 +52,10 @@ std::string Hypervisor() {
     return "none";
   }
   __cpuid(kSignatureLeaf, words[0], words[1], words[2], words[3]);
-  const std::string signature(reinterpret_cast<const char*>(&words[1]),
-                              3 * sizeof(unsigned));
-  return std::string(signature.c_str());  // shorter ones end in zeros
+  const absl::string_view signature(reinterpret_cast<const char*>(&words[1]),
+                                    3 * sizeof(unsigned));
+  // Shorter ones end in zeros.
+  return std::string(signature.substr(0, signature.find('\0')));
 #else
   return kUnknown;
 #endif
@@ -75,8 +76,7 @@ std::vector<std::pair<std::string, std::string>> DescribeMachine() {
       {"kernel", Kernel()},
       {"cpu_model", CpuModel()},
       {"cpus_online", absl::StrCat(sysconf(_SC_NPROCESSORS_ONLN))},
-      {"memory_mib",
-       absl::StrCat(sysconf(_SC_PHYS_PAGES) * page_bytes >> 20)},
+      {"memory_mib", absl::StrCat(sysconf(_SC_PHYS_PAGES) * page_bytes >> 20)},
       {"hypervisor", Hypervisor()},
       {"page_bytes", absl::StrCat(page_bytes)},
       {"transparent_huge_pages", TransparentHugePages()},

@@ -3,6 +3,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <cstdio>
 
 #include "absl/strings/str_cat.h"
@@ -14,7 +15,7 @@ namespace {
 constexpr char kEraseLine[] = "\r\x1b[K";
 
 std::string Minutes(double seconds) {
-  const auto whole = static_cast<int64_t>(seconds + 0.5);
+  const int64_t whole = std::llround(seconds);
   return absl::StrFormat("%d:%02d", whole / 60, whole % 60);
 }
 

@@ -10,8 +10,8 @@ std::string ScanRowName(absl::string_view family, const ScanConfig& config,
       absl::StrCat(family, "/exec:", config.executor.name,
                    "/io:", config.source.name, "/cache:", Name(config.cache));
   if (config.source.uses_buffer) {
-    absl::StrAppend(&name, "/buffer_kib:",
-                    config.source_options.buffer_bytes >> 10);
+    absl::StrAppend(&name,
+                    "/buffer_kib:", config.source_options.buffer_bytes >> 10);
   }
   absl::StrAppend(&name, "/files:", options.dataset.files,
                   "/mib:", options.dataset.file_bytes >> 20,

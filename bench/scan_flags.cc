@@ -16,9 +16,9 @@ ABSL_FLAG(int64_t, stride, 512, "sum every stride-th byte of each file");
 ABSL_FLAG(int64_t, buffer_kib, 64, "buffer of one read in KiB (io:read)");
 ABSL_FLAG(uint64_t, seed, 1, "decides the dataset's content");
 ABSL_FLAG(std::string, evict, "auto",
-          "how to make the page cache cold: fadvise (per file, needs no "
-          "privilege), drop_caches (the whole machine's, needs root), or auto "
-          "(the one that disturbs least: fadvise)");
+          "how to empty the page cache: fadvise (these files', no privilege), "
+          "drop_caches\n      (the whole machine's, root), or auto (what "
+          "disturbs least: fadvise)");
 
 namespace pagestall {
 namespace {
@@ -30,16 +30,15 @@ constexpr int64_t kMaxBufferKib = int64_t{1} << 20;
 
 absl::Status CheckRange(absl::string_view flag, int64_t value, int64_t most) {
   if (value >= 1 && value <= most) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      "--", flag, "=", value, ": must be from 1 to ", most));
+  return absl::InvalidArgumentError(
+      absl::StrCat("--", flag, "=", value, ": must be from 1 to ", most));
 }
 
 absl::StatusOr<EvictMethod> ParseEvict(const std::string& name) {
   if (name == "auto" || name == "fadvise") return EvictMethod::kFadvise;
   if (name == "drop_caches") return EvictMethod::kDropCaches;
-  return absl::InvalidArgumentError(
-      absl::StrCat("--evict=", QuotedPath(name),
-                   ": must be auto, fadvise or drop_caches"));
+  return absl::InvalidArgumentError(absl::StrCat(
+      "--evict=", QuotedPath(name), ": must be auto, fadvise or drop_caches"));
 }
 
 }  // namespace

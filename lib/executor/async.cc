@@ -24,7 +24,7 @@ asio::awaitable<absl::StatusOr<uint64_t>> SumFile(AsyncSource& source,
   }
 }
 
-void RethrowIfAny(std::exception_ptr exception) {
+void RethrowIfAny(const std::exception_ptr& exception) {
   if (exception) std::rethrow_exception(exception);
 }
 
@@ -83,9 +83,7 @@ class AsyncSeqScan final : public AsyncScanBase {
   using AsyncScanBase::AsyncScanBase;
 
  private:
-  void Spawn() override {
-    asio::co_spawn(io_context_, SumAll(), RethrowIfAny);
-  }
+  void Spawn() override { asio::co_spawn(io_context_, SumAll(), RethrowIfAny); }
 
   asio::awaitable<void> SumAll() {
     for (size_t file = 0; file < sources_.size(); ++file) {

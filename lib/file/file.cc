@@ -34,9 +34,8 @@ absl::StatusOr<size_t> File::Read(absl::Span<uint8_t> buffer,
                                   uint64_t offset) const {
   size_t done = 0;
   while (done < buffer.size()) {
-    const ssize_t count =
-        pread(fd_, buffer.data() + done, buffer.size() - done,
-              static_cast<off_t>(offset + done));
+    const ssize_t count = pread(fd_, buffer.data() + done, buffer.size() - done,
+                                static_cast<off_t>(offset + done));
     if (count == 0) break;
     if (count > 0) {
       done += static_cast<size_t>(count);

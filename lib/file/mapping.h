@@ -18,8 +18,7 @@ class Mapping {
  public:
   static absl::StatusOr<Mapping> Map(const File& file);
 
-  Mapping(Mapping&& other) noexcept
-      : bytes_(std::exchange(other.bytes_, {})) {}
+  Mapping(Mapping&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}
   Mapping& operator=(Mapping&& other) noexcept {
     std::swap(bytes_, other.bytes_);
     return *this;

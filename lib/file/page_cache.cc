@@ -22,7 +22,7 @@ namespace {
 
 // linux/mman.h has these from 6.5 on; libc headers may be older than the
 // kernel. The number is the same on every architecture but alpha.
-constexpr long kSysCachestat = 451;
+constexpr int kSysCachestat = 451;
 struct CachestatRange {
   uint64_t offset;
   uint64_t length;
@@ -89,8 +89,7 @@ absl::Status Evict(const File& file) {
   if (fdatasync(file.fd()) != 0) {
     return ErrnoStatus(errno, "fdatasync", file.path());
   }
-  if (const int error =
-          posix_fadvise(file.fd(), 0, 0, POSIX_FADV_DONTNEED)) {
+  if (const int error = posix_fadvise(file.fd(), 0, 0, POSIX_FADV_DONTNEED)) {
     return ErrnoStatus(error, "posix_fadvise", file.path());
   }
   return absl::OkStatus();

@@ -22,13 +22,13 @@ asio::awaitable<std::invoke_result_t<Function&>> Offload(
   using Result = std::invoke_result_t<Function&>;
   const asio::any_io_executor executor = co_await asio::this_coro::executor;
   auto start = [&pool, &executor, &function](auto handler) {
-    asio::post(pool, [executor, &function,
-                      handler = std::move(handler)]() mutable {
-      asio::post(executor, [handler = std::move(handler),
-                            result = function()]() mutable {
-        std::move(handler)(std::move(result));
-      });
-    });
+    asio::post(pool,
+               [executor, &function, handler = std::move(handler)]() mutable {
+                 asio::post(executor, [handler = std::move(handler),
+                                       result = function()]() mutable {
+                   std::move(handler)(std::move(result));
+                 });
+               });
   };
   co_return co_await asio::async_initiate<const asio::use_awaitable_t<>,
                                           void(Result)>(start,

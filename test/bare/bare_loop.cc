@@ -57,7 +57,8 @@ void SumRead(Input& in, size_t stride) {
 
 int main(int argc, char** argv) {
   if (argc < 5) {
-    std::fprintf(stderr, "usage: bare_loop seq|threads mmap|read STRIDE FILE...\n");
+    std::fprintf(stderr,
+                 "usage: bare_loop seq|threads mmap|read STRIDE FILE...\n");
     return 2;
   }
   const bool threads = std::strcmp(argv[1], "threads") == 0;
@@ -91,11 +92,11 @@ int main(int argc, char** argv) {
 
   uint64_t sum = 0;
   for (const Input& in : inputs) sum += in.sum;
-  std::printf("%lld %llu\n",
-              static_cast<long long>(
-                  std::chrono::duration_cast<std::chrono::nanoseconds>(end -
-                                                                       start)
-                      .count()),
-              static_cast<unsigned long long>(sum));
+  std::printf(
+      "%lld %llu\n",
+      static_cast<long long>(
+          std::chrono::duration_cast<std::chrono::nanoseconds>(end - start)
+              .count()),
+      static_cast<unsigned long long>(sum));
   return 0;
 }

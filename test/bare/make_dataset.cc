@@ -12,7 +12,8 @@
 
 int main(int argc, char** argv) {
   if (argc != 5) {
-    std::fprintf(stderr, "usage: make_dataset DIRECTORY FILES BYTES_PER_FILE SEED\n");
+    std::fprintf(stderr,
+                 "usage: make_dataset DIRECTORY FILES BYTES_PER_FILE SEED\n");
     return 2;
   }
   pagestall::DatasetObserver observer;

@@ -29,9 +29,9 @@ using testing::HasSubstr;
 constexpr size_t kBuffer = 4096;
 
 // Around a buffer, a page and 64 KiB; empty ones between others.
-const std::vector<size_t> kSizes = {0,     1,           kBuffer - 1, kBuffer,
-                                    0,     kBuffer + 1, 3 * kBuffer, 65536,
-                                    99991, 1 << 20,     0};
+const std::vector<size_t> kSizes = {
+    0,           1,     kBuffer - 1, kBuffer, 0, kBuffer + 1,
+    3 * kBuffer, 65536, 99991,       1 << 20, 0};
 
 std::vector<uint8_t> RandomBytes(size_t size, uint32_t seed) {
   std::mt19937 random(seed);
@@ -48,8 +48,8 @@ class Conformance
 
   void SetUp() override {
     if (!executor().supports(source())) {
-      GTEST_SKIP() << "io:" << source().name << " makes no sense with exec:"
-                   << executor().name;
+      GTEST_SKIP() << "io:" << source().name
+                   << " makes no sense with exec:" << executor().name;
     }
   }
 

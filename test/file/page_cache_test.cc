@@ -89,13 +89,12 @@ TEST_P(WithoutCachestat, MincoreCountsTheSame) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Errors, WithoutCachestat,
-                         testing::Values(ENOSYS, EPERM),
-                         [](const auto& test) {
+                         testing::Values(ENOSYS, EPERM), [](const auto& test) {
                            return test.param == EPERM ? "Eperm" : "Enosys";
                          });
 
-// Runs `body` on a thread that is not root, whoever runs the test. The bare call
-// changes the calling thread only (setresuid(2)).
+// Runs `body` on a thread that is not root, whoever runs the test. The bare
+// call changes the calling thread only (setresuid(2)).
 template <typename Body>
 void AsNobody(Body body) {
   std::thread([&] {
@@ -132,7 +131,8 @@ TEST(PageCache, FileOfAnotherUserIsRefusedNotCountedWrongly) {
 }
 
 TEST(PageCache, FileSystemInMemoryCannotBeEvicted) {
-  const std::string path = "/dev/shm/pagestall-test-" + std::to_string(getpid());
+  const std::string path =
+      "/dev/shm/pagestall-test-" + std::to_string(getpid());
   const auto file = File::Open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
   if (!file.ok()) GTEST_SKIP() << "no /dev/shm: " << file.status();
   unlink(path.c_str());

@@ -1,0 +1,283 @@
+"""article_bench as a user meets it: rows, results, exit codes, refusals."""
+
+import json
+import mmap
+import os
+import pathlib
+import pty
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from conftest import BUILD, FILES, MIB, ROOT, SMALL, Binary
+
+COMPARE = pathlib.Path("/usr/share/benchmark/compare.py")
+SYSTEM_PYTHON = "/usr/bin/python3"
+ROWS = 16
+SUFFIX = "/iterations:1/real_time"
+
+
+def raw(report):
+    return [run for run in report["benchmarks"] if run["run_type"] == "iteration"]
+
+
+def test_rows_are_the_golden_ones(scratch):
+    listed = subprocess.run(
+        [BUILD / "bench/article_bench", "--benchmark_list_tests"],
+        capture_output=True, text=True, check=True, cwd=scratch,
+    ).stdout  # fmt: skip
+    assert listed == (ROOT / "test/bench/article_bench.rows").read_text()
+    assert not list(scratch.iterdir()), "listing must not make a dataset"
+
+
+def test_every_repetition_is_there_with_its_evidence(article):
+    done, report = article.run_to_json("--benchmark_repetitions=3")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == "", "stays silent where stderr is no terminal"
+    runs = raw(report)
+    assert len(runs) == 3 * ROWS
+    for run in runs:
+        assert run["name"].endswith(f"files:{FILES}/mib:{MIB}/stride:512{SUFFIX}")
+        assert run["iterations"] == 1
+        assert run["real_time"] > 0
+        assert run["bytes_per_second"] > 0
+        assert run["resident_before_pct"] == (0 if "cache:cold" in run["name"] else 100)
+        assert 0 < run["resident_after_pct"] <= 100
+        for counter in ("major_faults", "minor_faults", "voluntary_switches"):
+            assert run[counter] >= 0
+        if os.access("/proc/self/io", os.R_OK):
+            cold_mib = FILES * MIB if "cache:cold" in run["name"] else 0
+            assert run["device_read_mib"] >= cold_mib
+    aggregates = {run["aggregate_name"] for run in report["benchmarks"] if run not in runs}
+    assert {"mean", "median", "stddev", "min"} <= aggregates
+    for run in report["benchmarks"]:
+        if run.get("aggregate_name") == "min":
+            times = [one["real_time"] for one in runs if one["run_name"] == run["run_name"]]
+            assert run["real_time"] == pytest.approx(min(times))
+
+
+def test_context_describes_the_machine(article):
+    _, report = article.run_to_json("--benchmark_filter=exec:seq/io:read/cache:warm")
+    context = report["context"]
+    for key in (
+        "kernel filesystem mount_options device device_model device_rotational device_scheduler "
+        "device_read_ahead_kib num_cpus cpu_model memory_mib hypervisor page_bytes compiler "
+        "compiler_flags build_type google_benchmark_version abseil_version asio_version commit"
+    ).split():
+        assert context[key] != "", key
+    assert context["kernel"].split()[1] == os.uname().release
+    assert context["page_bytes"] == str(mmap.PAGESIZE)
+    assert context["executable"].endswith("article_bench")
+
+
+def test_rows_are_interleaved_unless_told_otherwise(article):
+    """In order, all repetitions of the first row end before the second's begin."""
+
+    def order(*flags):
+        done = article.run("--benchmark_filter=exec:seq", "--benchmark_repetitions=8", *flags)
+        return re.findall(r"^(scan/\S+cache:\S+)_median ", done.stdout, re.MULTILINE)
+
+    in_order = order("--benchmark_enable_random_interleaving=false")
+    assert len(in_order) == 4
+    assert any(order() != in_order for _ in range(5))
+
+
+@pytest.mark.parametrize(
+    "flag",
+    [
+        "--files=0",
+        "--files=-1",
+        "--files=1000000000",
+        "--file_mib=0",
+        "--file_mib=9000000000000",
+        "--stride=0",
+        "--stride=-512",
+        "--stride=half",
+        "--buffer_kib=0",
+        "--seed=-1",
+        "--evict=sometimes",
+        "--data_dir=",
+        "--no_such_flag=1",
+        "--benchmark_repetitions=many",
+        "no_flag",
+    ],
+)
+def test_flags_that_make_no_sense_are_refused(scratch, flag):
+    done = subprocess.run(
+        [BUILD / "bench/article_bench", flag], capture_output=True, text=True, check=False,
+        cwd=scratch, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stdout == ""
+    name = flag.split("=")[0].lstrip("-")
+    assert name in done.stderr
+    assert len(done.stderr.splitlines()) <= 2
+    assert not list(scratch.iterdir()), "refused before anything was made"
+
+
+def test_size_that_overflows_is_refused(article):
+    done = article.run("--files=4096", "--file_mib=8000000000")
+    assert done.returncode == 1
+    assert done.stderr == "--files=4096 --file_mib=8000000000: the dataset's size overflows 63 bits\n"
+
+
+def test_filter_that_matches_nothing_fails_before_the_dataset_is_made(article):
+    done = article.run("--benchmark_filter=exec:none")
+    assert done.returncode == 1
+    assert "exec:none" in done.stderr
+    assert not list(article.directory.iterdir())
+
+
+def test_help_explains_both_kinds_of_flags(article):
+    done = article.run("--help")
+    assert done.returncode == 0
+    for flag in ("data_dir", "files", "file_mib", "stride", "buffer_kib", "seed", "evict"):
+        assert f"--{flag}=" in done.stdout
+    assert "--benchmark_filter" in done.stdout
+
+
+def test_buffer_is_in_the_names_of_reads_only(article):
+    listed = article.run("--benchmark_list_tests", "--buffer_kib=128").stdout.splitlines()
+    assert len(listed) == ROWS
+    for name in listed:
+        assert ("/buffer_kib:128/" in name) == ("/io:read/" in name)
+
+
+def forge_manifest(data):
+    """The manifest that the files would have as they are now."""
+    head = (data / "pagestall.manifest").read_text().splitlines()[:2]
+    lines = []
+    for file in range(FILES):
+        status = (data / f"pagestall-{file}.bin").stat()
+        seconds, nanoseconds = divmod(status.st_ctime_ns, 10**9)
+        lines.append(
+            f"size {status.st_size} inode {status.st_ino} changed {seconds} s {nanoseconds} ns"
+        )
+    (data / "pagestall.manifest").write_text("\n".join(head + lines) + "\n")
+
+
+def test_wrong_sum_is_an_error_that_names_the_file(article):
+    """A byte altered where neither the manifest nor the sample of blocks shows it."""
+    article.run("--benchmark_filter=exec:seq/io:read/cache:warm")
+    data = article.directory / "data"
+    with open(data / "pagestall-1.bin", "r+b") as file:
+        file.seek(512 * 100)
+        byte = file.read(1)[0]
+        file.seek(512 * 100)
+        file.write(bytes([byte ^ 1]))
+    forge_manifest(data)
+    done, report = article.run_to_json()
+    assert done.returncode == 1
+    assert done.stderr == "", "the forged manifest must have been believed"
+    assert len(raw(report)) == ROWS
+    for run in raw(report):
+        assert run["error_occurred"]
+        assert "wrong sum of '" in run["error_message"]
+        assert "pagestall-1.bin" in run["error_message"]
+        assert run["real_time"] == 0
+        assert "bytes_per_second" not in run
+
+
+def test_page_that_stays_makes_cold_rows_errors(article):
+    article.run("--benchmark_filter=exec:seq/io:read/cache:warm")
+    with open(article.directory / "data/pagestall-0.bin", "rb") as file:
+        with mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as mapped:
+            assert mapped[0] >= 0  # touched: a mapped page is not evicted
+            done, report = article.run_to_json("--benchmark_filter=exec:seq/.*cache:cold")
+    assert done.returncode == 1
+    assert len(raw(report)) == 2
+    for run in raw(report):
+        assert re.match(r"not cold: [1-9]\d* of 1024 pages", run["error_message"])
+        assert run["real_time"] == 0
+
+
+def test_file_system_in_memory_has_no_cold_rows(tmp_path_factory):
+    memory = pathlib.Path("/dev/shm")
+    if not os.access(memory, os.W_OK):
+        pytest.skip("no /dev/shm to write to")
+    directory = memory / f"pagestall-test-{os.getpid()}"
+    directory.mkdir()
+    try:
+        article = Binary("article_bench", directory, [f"--data_dir={directory}", *SMALL])
+        done, report = article.run_to_json("--benchmark_filter=exec:seq/.*cache:cold")
+        assert done.returncode == 1
+        for run in raw(report):
+            assert "pass --data_dir" in run["error_message"]
+        done, report = article.run_to_json("--benchmark_filter=exec:seq/.*cache:warm")
+        assert done.returncode == 0
+        assert len(raw(report)) == 2
+    finally:
+        shutil.rmtree(directory)
+
+
+def test_directory_that_cannot_be_made_is_one_clear_line(article):
+    done = article.run("--data_dir=/proc/pagestall")
+    assert done.returncode == 1
+    assert done.stderr.startswith("make directory '/proc/pagestall': ")
+    assert "--data_dir" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_report_that_cannot_be_opened_fails_before_anything_runs(article):
+    done = article.run("--benchmark_out=/nonexistent/run.json")
+    assert done.returncode == 1
+    assert "/nonexistent/run.json" in done.stderr
+    assert not list(article.directory.iterdir())
+
+
+def test_report_that_cannot_be_written_fails(article):
+    done = article.run("--benchmark_out=/dev/full", "--benchmark_filter=exec:seq/io:read")
+    assert done.returncode == 1
+    assert "write /dev/full: " in done.stderr
+
+
+def test_terminal_sees_progress_and_a_clean_end(article):
+    controller, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [article.path, *article.flags, "--benchmark_filter=exec:seq", "--benchmark_repetitions=3"],
+        stdout=subprocess.DEVNULL, stderr=terminal,
+    )  # fmt: skip
+    os.close(terminal)
+    shown = b""
+    while True:
+        try:
+            part = os.read(controller, 4096)
+        except OSError:  # the last writer has closed the terminal
+            break
+        if not part:
+            break
+        shown += part
+    os.close(controller)
+    assert process.wait() == 0
+    assert b"0 of 12 done" in shown
+    assert re.search(rb"11 of 12 done, 0:\d\d left: scan/exec:seq/", shown)
+    assert shown.endswith(b"\r\x1b[K"), "the line is gone at the end"
+
+
+@pytest.mark.skipif(not COMPARE.exists(), reason="compare.py is not installed")
+@pytest.mark.parametrize("mode", ["benchmarks", "filters"])
+def test_googles_compare_reads_the_report(article, mode):
+    done, _ = article.run_to_json("--benchmark_repetitions=2")
+    assert done.returncode == 0
+    out = str(article.directory / "run.json")
+    arguments = {
+        "benchmarks": ["benchmarks", out, out],
+        "filters": ["filters", out, "exec:seq/io:mmap", "exec:async/io:mmap"],
+    }[mode]
+    compared = subprocess.run(
+        [SYSTEM_PYTHON, COMPARE, "--no-color", *arguments],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert compared.returncode == 0, compared.stderr
+    lines = [line for line in compared.stdout.splitlines() if "_median" in line]
+    assert len(lines) == (ROWS if mode == "benchmarks" else 2)
+
+
+def test_reports_of_two_runs_share_their_row_names(article):
+    names = []
+    for _ in range(2):
+        _, report = article.run_to_json("--benchmark_repetitions=2")
+        names.append(sorted(json.dumps(run["name"]) for run in report["benchmarks"]))
+    assert names[0] == names[1]

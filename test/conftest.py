@@ -1,0 +1,58 @@
+"""What the tests of binaries and tools share: where they are, and how to run them."""
+
+import json
+import os
+import pathlib
+import subprocess
+import tempfile
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+BUILD = pathlib.Path(os.environ.get("PAGESTALL_BUILD_DIR", ROOT / "build/release"))
+
+# A dataset that is made in a moment.
+FILES, MIB = 2, 2
+SMALL = [f"--files={FILES}", f"--file_mib={MIB}"]
+
+
+class Binary:
+    """A benchmark binary, run on a small dataset of the test's own."""
+
+    def __init__(self, name, directory, flags):
+        self.path = BUILD / "bench" / name
+        self.directory = directory
+        self.flags = flags
+
+    def run(self, *flags):
+        command = [self.path, *self.flags, *flags]
+        return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+
+    def run_to_json(self, *flags):
+        """The finished process and the JSON that it wrote."""
+        out = self.directory / "run.json"
+        done = self.run(f"--benchmark_out={out}", *flags)
+        return done, json.loads(out.read_text(), parse_constant=refuse_constant)
+
+
+def refuse_constant(name):
+    raise ValueError(f"{name} in JSON")
+
+
+@pytest.fixture
+def scratch():
+    """A directory on the disk that holds the build, removed afterwards."""
+    parent = BUILD / "test/scratch"
+    parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=parent) as directory:
+        yield pathlib.Path(directory)
+
+
+@pytest.fixture
+def article(scratch):
+    return Binary("article_bench", scratch, [f"--data_dir={scratch / 'data'}", *SMALL])
+
+
+@pytest.fixture
+def kernel(scratch):
+    return Binary("kernel_bench", scratch, ["--mib=3", "--benchmark_min_time=0.001"])

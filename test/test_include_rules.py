@@ -1,0 +1,90 @@
+"""The boundaries between the folders: includes point down only."""
+
+import pathlib
+import re
+
+import pytest
+
+from conftest import ROOT
+
+# Folder -> the folders whose headers its files may include.
+MAY_INCLUDE = {
+    "lib/kernel": ["lib/kernel"],
+    "lib/file": ["lib/file"],
+    "lib/probe": ["lib/probe", "lib/file"],
+    "lib/source": ["lib/source", "lib/kernel", "lib/file"],
+    "lib/executor": ["lib/executor", "lib/source", "lib/kernel", "lib/file"],
+    "fixtures": ["fixtures", "lib"],
+    "bench": ["bench", "fixtures", "lib"],
+}
+
+# System header -> where it may appear. Asio belongs where something is awaited.
+ONLY_IN = {
+    r"benchmark/.*": ["bench/", "fixtures/scan_benchmark."],
+    r"g(test|mock)/.*": [],
+    r"sys/mman\.h": ["lib/file/"],
+    r"liburing.*": ["lib/uring/"],
+    r"asio.*": ["lib/source/", "lib/executor/", "bench/machine_context.cc"],
+}
+
+INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]', re.MULTILINE)
+
+
+def sources_of(table):
+    """The headers of the single sources: what their table includes beside its own header."""
+    return {name for kind, name in INCLUDE.findall(table) if kind == '"'} - {"lib/source/table.h"}
+
+
+def violations(path, text, sources):
+    """What is wrong with one file's includes, as lines."""
+    folder = str(pathlib.PurePath(path).parent)
+    found = []
+    for kind, name in INCLUDE.findall(text):
+        if kind == "<":
+            for header, places in ONLY_IN.items():
+                if re.fullmatch(header, name) and not path.startswith(tuple(places)):
+                    found.append(f"{path} includes <{name}>")
+            continue
+        if name.startswith("absl/"):
+            continue
+        below = tuple(f"{place}/" for place in MAY_INCLUDE[folder])
+        if not name.startswith(below):
+            found.append(f'{path} includes "{name}"')
+        if name in sources and path != "lib/source/table.cc":
+            found.append(f'{path} includes "{name}": only the table knows a single source')
+    return found
+
+
+def test_includes_point_down_only():
+    sources = sources_of((ROOT / "lib/source/table.cc").read_text())
+    assert "lib/source/mmap.h" in sources
+    files = [
+        path.relative_to(ROOT)
+        for folder in ("lib", "fixtures", "bench")
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in (".h", ".cc")
+    ]
+    assert len(files) > 30
+    found = [line for path in files for line in violations(str(path), (ROOT / path).read_text(), sources)]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("path", "include"),
+    [
+        ("lib/kernel/a.h", '"lib/file/file.h"'),
+        ("lib/file/a.h", '"lib/source/source.h"'),
+        ("lib/source/a.h", '"lib/executor/scan.h"'),
+        ("lib/source/a.h", '"lib/source/mmap.h"'),
+        ("lib/executor/a.cc", '"lib/source/mmap.h"'),
+        ("lib/executor/a.cc", '"fixtures/dataset.h"'),
+        ("fixtures/a.cc", '"bench/suite.h"'),
+        ("fixtures/a.cc", "<benchmark/benchmark.h>"),
+        ("lib/source/a.h", "<sys/mman.h>"),
+        ("lib/file/a.h", "<asio/awaitable.hpp>"),
+        ("lib/source/a.h", "<liburing.h>"),
+        ("bench/a.cc", "<gtest/gtest.h>"),
+    ],
+)
+def test_what_points_up_or_sideways_is_found(path, include):
+    assert len(violations(path, f"#include {include}\n", {"lib/source/mmap.h"})) == 1

@@ -1,0 +1,62 @@
+"""tools/run, from its flags to its table."""
+
+import json
+import subprocess
+
+import pytest
+
+from conftest import BUILD, FILES, ROOT, SMALL
+
+RUN = ROOT / "tools/run"
+
+needs_its_build = pytest.mark.skipif(
+    BUILD != ROOT / "build/release", reason="tools/run uses build/release, which is not tested here"
+)
+
+
+def run(*flags):
+    return subprocess.run([RUN, *flags], capture_output=True, text=True, check=False, timeout=300)
+
+
+@needs_its_build
+def test_ends_with_the_table_and_the_path_of_the_json(scratch):
+    out = scratch / "made/run.json"
+    done = run(
+        *SMALL, f"--data_dir={scratch / 'data'}", f"--benchmark_out={out}",
+        "--benchmark_repetitions=2",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    lines = done.stdout.splitlines()
+    assert f"of {FILES} files" in lines[0]
+    assert [line.split()[:2] for line in lines[5:13]] == [
+        [executor, source]
+        for executor in ("seq", "threads", "async", "async_seq")
+        for source in ("mmap", "read")
+    ]
+    assert lines[-1] == f"Every repetition: {out}"
+    assert len(json.loads(out.read_text())["benchmarks"]) > 32
+    assert sorted(path.name for path in out.parent.iterdir()) == ["run.json", "run.txt"]
+
+
+@needs_its_build
+def test_refused_flag_leaves_nothing_behind(scratch):
+    done = run("--files=0", f"--benchmark_out={scratch / 'run.json'}")
+    assert done.returncode == 1
+    assert done.stderr == "--files=0: must be from 1 to 4096\n"
+    assert done.stdout == ""
+    assert not list(scratch.iterdir())
+
+
+def test_help_works_before_anything_is_installed():
+    done = run("--help")
+    assert done.returncode == 0
+    assert "--benchmark_repetitions=100" in done.stdout
+
+
+@pytest.mark.parametrize("tool", ["test", "setup"])
+def test_other_tools_explain_themselves(tool):
+    done = subprocess.run(
+        [ROOT / "tools" / tool, "--help"], capture_output=True, text=True, check=False
+    )
+    assert f"usage: tools/{tool}" in done.stdout + done.stderr
