@@ -38,6 +38,11 @@ std::string BenchmarkFlag(int argc, char** argv, const std::string& name,
   return value;
 }
 
+// As the library reads a boolean: by its first letter.
+bool IsTrue(const std::string& value) {
+  return !value.empty() && absl::StrContains("tTyY1", value.substr(0, 1));
+}
+
 // `program` is argv[0], which the library keeps a pointer to.
 void SetBenchmarkFlag(char* program, std::string flag) {
   char* argv[] = {program, flag.data(), nullptr};
@@ -97,11 +102,9 @@ int RunSuite(int argc, char** argv, const Suite& suite) {
     });
   };
   if (is("--help")) PrintHelp(suite);
-  const bool list =
-      absl::StartsWith(
-          BenchmarkFlag(count, args.data(), "benchmark_list_tests", "false"),
-          "t") ||
-      is("--benchmark_list_tests");
+  const bool list = is("--benchmark_list_tests") ||
+                    IsTrue(BenchmarkFlag(count, args.data(),
+                                         "benchmark_list_tests", "false"));
   const std::string out =
       BenchmarkFlag(count, args.data(), "benchmark_out", "");
   const std::string format =

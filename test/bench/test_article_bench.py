@@ -23,9 +23,10 @@ def raw(report):
     return [run for run in report["benchmarks"] if run["run_type"] == "iteration"]
 
 
-def test_rows_are_the_golden_ones(scratch):
+@pytest.mark.parametrize("flag", ["", "=true", "=1", "=yes"])
+def test_rows_are_the_golden_ones(scratch, flag):
     listed = subprocess.run(
-        [BUILD / "bench/article_bench", "--benchmark_list_tests"],
+        [BUILD / "bench/article_bench", "--benchmark_list_tests" + flag],
         capture_output=True, text=True, check=True, cwd=scratch,
     ).stdout  # fmt: skip
     assert listed == (ROOT / "test/bench/article_bench.rows").read_text()
