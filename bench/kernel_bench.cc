@@ -4,7 +4,9 @@
 #include <benchmark/benchmark.h>
 
 #include <cstdint>
+#include <iterator>
 #include <limits>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -44,20 +46,21 @@ uint64_t FourSums(Bytes bytes, uint64_t stride) {
   return sums[0] + sums[1] + sums[2] + sums[3];
 }
 
-// Prefetches `kAhead` samples ahead, with four sums.
-template <size_t kAhead>
-uint64_t FourSumsPrefetch(Bytes bytes, uint64_t stride) {
+// Prefetches `kAhead` samples ahead, into L1 (kLocality 3) or L2 (2) as the
+// loop's name says.
+template <size_t kSums, size_t kAhead, int kLocality>
+uint64_t Prefetch(Bytes bytes, uint64_t stride) {
   const size_t ahead = kAhead * stride;
-  uint64_t sums[4] = {};
+  uint64_t sums[kSums] = {};
   size_t i = 0;
-  for (; i + ahead + 3 * stride < bytes.size(); i += 4 * stride) {
-    for (size_t k = 0; k < 4; ++k) {
-      __builtin_prefetch(&bytes[i + ahead + k * stride]);
+  for (; i + ahead + (kSums - 1) * stride < bytes.size(); i += kSums * stride) {
+    for (size_t k = 0; k < kSums; ++k) {
+      __builtin_prefetch(&bytes[i + ahead + k * stride], 0, kLocality);
     }
-    for (size_t k = 0; k < 4; ++k) sums[k] += bytes[i + k * stride];
+    for (size_t k = 0; k < kSums; ++k) sums[k] += bytes[i + k * stride];
   }
   for (; i < bytes.size(); i += stride) sums[0] += bytes[i];
-  return sums[0] + sums[1] + sums[2] + sums[3];
+  return std::accumulate(std::begin(sums), std::end(sums), uint64_t{0});
 }
 
 #if defined(__SSE2__)
@@ -87,19 +90,26 @@ uint64_t Psadbw(Bytes bytes, uint64_t /*stride*/) {
 
 struct Loop {
   const char* name;
-  uint64_t only_stride;  // 0: any
+  uint64_t least_stride;  // that it makes sense for
+  uint64_t most_stride;
   uint64_t (*sum)(Bytes bytes, uint64_t stride);
 };
 
+constexpr uint64_t kNoLimit = std::numeric_limits<uint64_t>::max();
+constexpr uint64_t kLine = 64;  // below, prefetches would name a line twice
+
 constexpr Loop kLoops[] = {
-    {"library", 0, SumEvery},
-    {"plain", 0, Plain},
-    {"four_sums", 0, FourSums},
-    {"four_sums_prefetch_8", 0, FourSumsPrefetch<8>},
-    {"four_sums_prefetch_16", 0, FourSumsPrefetch<16>},
-    {"four_sums_prefetch_32", 0, FourSumsPrefetch<32>},
+    {"library", 1, kNoLimit, SumEvery},
+    {"plain", 1, kNoLimit, Plain},
+    {"four_sums", 1, kNoLimit, FourSums},
+    {"l1_16", kLine, kNoLimit, Prefetch<1, 16, 3>},
+    {"l2_16", kLine, kNoLimit, Prefetch<1, 16, 2>},
+    {"l2_64", kLine, kNoLimit, Prefetch<1, 64, 2>},
+    {"four_sums_l1_16", kLine, kNoLimit, Prefetch<4, 16, 3>},
+    {"four_sums_l2_16", kLine, kNoLimit, Prefetch<4, 16, 2>},
+    {"four_sums_l2_64", kLine, kNoLimit, Prefetch<4, 64, 2>},
 #if defined(__SSE2__)
-    {"psadbw", 1, Psadbw},
+    {"psadbw", 1, 1, Psadbw},
 #endif
 };
 
@@ -120,7 +130,7 @@ struct Kernel {
     size = static_cast<uint64_t>(mib) << 20;
     for (const uint64_t stride : kStrides) {
       for (const Loop& loop : kLoops) {
-        if (loop.only_stride != 0 && loop.only_stride != stride) continue;
+        if (stride < loop.least_stride || stride > loop.most_stride) continue;
         const std::string name = absl::StrCat("kernel/loop:", loop.name,
                                               "/stride:", stride, "/mib:", mib);
         benchmark::RegisterBenchmark(

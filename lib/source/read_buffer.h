@@ -11,14 +11,14 @@
 
 namespace pagestall {
 
-// Memory for read(2) to copy into, touched beforehand, that always begins at the
-// same place of a page: left to the heap, one row's buffer would lie better than
-// another's. The kernel copies from a page's start with `rep movsb` where the
-// CPU has it fast (ERMS, FSRM), and its speed depends on where it copies to: a
-// cache line's start costs several percent against 16 bytes behind it, and the
-// first bytes behind a page's start cost AMD's Zen 3 and 4 up to several times
-// (https://xuanwo.io/2023/04-rust-std-fs-slower-than-python/). So it begins 16
-// bytes behind a cache line in the middle of a page.
+// Memory for read(2) to copy into, touched beforehand, that always begins at
+// the same place of a page: left to the heap, one row's buffer would lie better
+// than another's. The kernel copies from a page's start with `rep movsb` where
+// the CPU has it fast (ERMS, FSRM), and its speed depends on where it copies
+// to: a cache line's start costs several percent against 16 bytes behind it,
+// and the first bytes behind a page's start cost AMD's Zen 3 and 4 up to
+// several times (https://xuanwo.io/2023/04-rust-std-fs-slower-than-python/). So
+// it begins 16 bytes behind a cache line in the middle of a page.
 class ReadBuffer {
  public:
   explicit ReadBuffer(size_t size)
