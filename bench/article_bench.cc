@@ -38,28 +38,22 @@ struct Article {
       for (const Source& source : Sources()) {
         if (!executor.supports(source)) continue;
         for (const CacheState cache : {CacheState::kCold, CacheState::kWarm}) {
-          RegisterRow({.executor = executor,
-                       .source = source,
-                       .cache = cache,
-                       .source_options = options.source},
-                      progress);
+          RegisterScan({.executor = executor,
+                        .source = source,
+                        .cache = cache,
+                        .source_options = options.source},
+                       progress);
         }
       }
     }
     return absl::OkStatus();
   }
 
-  void RegisterRow(const ScanConfig& config, Progress& progress) {
-    const std::string name = ScanRowName("scan", config, options);
-    benchmark::RegisterBenchmark(
-        name.c_str(),
-        [this, &progress, name, config](benchmark::State& state) {
-          progress.BeginRepetition(name);
-          RunScan(state, *fixture, config);
-        })
-        ->Iterations(1)
-        ->UseRealTime()
-        ->Unit(benchmark::kMillisecond)
+  void RegisterScan(const ScanConfig& config, Progress& progress) {
+    RegisterRow(ScanRowName("scan", config, options), progress,
+                [this, config](benchmark::State& state) {
+                  RunScan(state, *fixture, config);
+                })
         ->ComputeStatistics("min", Min);
   }
 

@@ -3,8 +3,6 @@
 #include <cmath>
 #include <iterator>
 
-#include "fixtures/run_error.h"
-
 namespace pagestall {
 bool CheckedReporter::ReportContext(const Context& context) {
   inner_->SetOutputStream(&GetOutputStream());
@@ -15,7 +13,6 @@ bool CheckedReporter::ReportContext(const Context& context) {
 void CheckedReporter::ReportRuns(const std::vector<Run>& runs) {
   std::vector<Run> finite = runs;
   for (Run& run : finite) {
-    row_failed_ = row_failed_ || HasError(run);
     for (auto counter = run.counters.begin(); counter != run.counters.end();) {
       counter = std::isfinite(counter->second.value)
                     ? std::next(counter)

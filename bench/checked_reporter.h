@@ -14,8 +14,7 @@ namespace pagestall {
 // - values that are no finite number are left out. The library writes NaN for
 //   the coefficient of variation of a counter that is always 0, and JSON has no
 //   NaN (RFC 8259);
-// - row_failed() and write_failed() say that a row had an error or the report
-//   could not be written (a full disk),
+// - write_failed() says that the report could not be written (a full disk),
 //   which the library keeps to itself.
 class CheckedReporter final : public benchmark::BenchmarkReporter {
  public:
@@ -30,13 +29,11 @@ class CheckedReporter final : public benchmark::BenchmarkReporter {
   void ReportRuns(const std::vector<Run>& runs) override;
   void Finalize() override;
 
-  bool row_failed() const { return row_failed_; }
   bool write_failed() const { return write_failed_; }
 
  private:
   std::unique_ptr<BenchmarkReporter> inner_;
   std::ostream& context_stream_;
-  bool row_failed_ = false;
   bool write_failed_ = false;
 };
 

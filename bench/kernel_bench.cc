@@ -133,14 +133,10 @@ struct Kernel {
         if (stride < loop.least_stride || stride > loop.most_stride) continue;
         const std::string name = absl::StrCat("kernel/loop:", loop.name,
                                               "/stride:", stride, "/mib:", mib);
-        benchmark::RegisterBenchmark(
-            name.c_str(),
-            [this, &progress, name, loop, stride](benchmark::State& state) {
-              progress.BeginRepetition(name);
-              Run(state, loop, stride);
-            })
-            ->UseRealTime()
-            ->Unit(benchmark::kMillisecond);
+        RegisterRow(name, progress,
+                    [this, loop, stride](benchmark::State& state) {
+                      Run(state, loop, stride);
+                    });
       }
     }
     return absl::OkStatus();

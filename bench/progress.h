@@ -23,6 +23,8 @@ class Progress final : public DatasetObserver {
   // Say how many repetitions there will be, then announce each before it runs.
   void ExpectRepetitions(int64_t total);
   void BeginRepetition(absl::string_view row);
+  void EndRepetition(bool failed) { any_failed_ = any_failed_ || failed; }
+  bool any_failed() const { return any_failed_; }
 
   void WaitsFor(const std::string& holder) override;
   void Distrusts(const std::string& reason) override;
@@ -38,6 +40,7 @@ class Progress final : public DatasetObserver {
   const bool terminal_;
   int64_t repetitions_ = 0;
   int64_t begun_ = 0;
+  bool any_failed_ = false;
   std::chrono::steady_clock::time_point start_;
 };
 

@@ -1,11 +1,10 @@
 #include "bench/suite.h"
 
-#include <benchmark/benchmark.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
+#include <iterator>
 #include <memory>
 #include <sstream>
 #include <string>
@@ -38,9 +37,12 @@ std::string BenchmarkFlag(int argc, char** argv, const std::string& name,
   return value;
 }
 
-// As the library reads a boolean: by its first letter.
+// As the library reads a boolean: all is true but these.
 bool IsTrue(const std::string& value) {
-  return !value.empty() && absl::StrContains("tTyY1", value.substr(0, 1));
+  static constexpr const char* kFalse[] = {"0", "f", "n", "false", "no", "off"};
+  return std::none_of(
+      std::begin(kFalse), std::end(kFalse),
+      [&](const char* word) { return absl::EqualsIgnoreCase(value, word); });
 }
 
 // `program` is argv[0], which the library keeps a pointer to.
@@ -89,6 +91,32 @@ int Refuse(const absl::Status& status) {
 
 }  // namespace
 
+benchmark::internal::Benchmark* RegisterRow(
+    const std::string& name, Progress& progress,
+    std::function<void(benchmark::State& state)> repetition) {
+  // The library aborts where one repetition of a row has iterated and another
+  // has not, and crashes where the first has failed and two others have not.
+  const auto run = [&progress, name, repetition = std::move(repetition),
+                    done = false,
+                    broken = false](benchmark::State& state) mutable {
+    progress.BeginRepetition(name);
+    if (broken) {
+      for (auto _ : state) {
+      }
+      state.SkipWithError("not run: the first repetition of this row failed");
+    } else {
+      repetition(state);
+    }
+    broken = broken || (!done && state.error_occurred());
+    done = true;
+    progress.EndRepetition(state.error_occurred());
+  };
+  return benchmark::RegisterBenchmark(name.c_str(), run)
+      ->Iterations(1)
+      ->UseRealTime()
+      ->Unit(benchmark::kMillisecond);
+}
+
 int RunSuite(int argc, char** argv, const Suite& suite) {
   std::string interleave = "--benchmark_enable_random_interleaving=true";
   std::vector<char*> args(argv, argv + argc);
@@ -111,11 +139,13 @@ int RunSuite(int argc, char** argv, const Suite& suite) {
       BenchmarkFlag(count, args.data(), "benchmark_format", "console");
   const std::string out_format =
       BenchmarkFlag(count, args.data(), "benchmark_out_format", "json");
-  int64_t repetitions = 1;
-  if (!absl::SimpleAtoi(
-          BenchmarkFlag(count, args.data(), "benchmark_repetitions", "1"),
-          &repetitions)) {
-    repetitions = 1;  // the library refuses it below
+  const std::string repetitions_flag =
+      BenchmarkFlag(count, args.data(), "benchmark_repetitions", "1");
+  int repetitions;
+  if (!absl::SimpleAtoi(repetitions_flag, &repetitions) || repetitions < 1) {
+    return Refuse(absl::InvalidArgumentError(
+        absl::StrCat("--benchmark_repetitions=", repetitions_flag,
+                     ": must be a number from 1 on")));
   }
   benchmark::Initialize(&count, args.data());
   const std::vector<char*> rest = absl::ParseCommandLine(count, args.data());
@@ -129,6 +159,7 @@ int RunSuite(int argc, char** argv, const Suite& suite) {
     return Refuse(status);
   }
   if (list) {
+    SetBenchmarkFlag(args[0], "--benchmark_list_tests=true");
     return benchmark::RunSpecifiedBenchmarks() > 0 ? 0 : 1;
   }
   const size_t rows = CountMatchingRows(args[0]);
@@ -149,11 +180,14 @@ int RunSuite(int argc, char** argv, const Suite& suite) {
   benchmark::RunSpecifiedBenchmarks(&display, json ? &file : nullptr);
   progress.Clear();
   benchmark::Shutdown();
-  if (file.write_failed()) {
+  for (const auto& [failed, where] :
+       {std::pair(display.write_failed(), std::string("standard output")),
+        std::pair(file.write_failed(), out)}) {
+    if (!failed) continue;
     return Refuse(absl::DataLossError(absl::StrCat(
-        "write ", out, ": the report is incomplete; is the disk full?")));
+        "write ", where, ": the report is incomplete; is the disk full?")));
   }
-  return display.row_failed() ? 1 : 0;
+  return progress.any_failed() ? 1 : 0;
 }
 
 }  // namespace pagestall

@@ -1,7 +1,10 @@
 #ifndef PAGESTALL_BENCH_SUITE_H_
 #define PAGESTALL_BENCH_SUITE_H_
 
+#include <benchmark/benchmark.h>
+
 #include <functional>
+#include <string>
 
 #include "absl/status/status.h"
 #include "bench/progress.h"
@@ -12,13 +15,19 @@ namespace pagestall {
 struct Suite {
   // The question that it answers, for --help.
   const char* question;
-  // Registers the rows, after the flags were parsed. Rows announce their
-  // repetitions to `progress`. An error (a flag that makes no sense) ends the
-  // process before anything runs.
+  // Registers the rows (RegisterRow) after the flags were parsed. An error (a
+  // flag that makes no sense) ends the process before anything runs.
   std::function<absl::Status(Progress& progress)> register_rows;
   // Makes what the rows need. Called once, if any row is to run.
   std::function<absl::Status(Progress& progress)> prepare;
 };
+
+// Registers a row whose repetitions are one iteration each, in wall time. Each
+// is announced to `progress`, which keeps whether one has failed; reporters may
+// not hear of that (--benchmark_report_aggregates_only).
+benchmark::internal::Benchmark* RegisterRow(
+    const std::string& name, Progress& progress,
+    std::function<void(benchmark::State& state)> repetition);
 
 // The main() of every binary: parses Google Benchmark's flags and ours, lists
 // or runs the rows (interleaved at random unless told otherwise), and returns

@@ -23,7 +23,7 @@ def raw(report):
     return [run for run in report["benchmarks"] if run["run_type"] == "iteration"]
 
 
-@pytest.mark.parametrize("flag", ["", "=true", "=1", "=yes"])
+@pytest.mark.parametrize("flag", ["", "=true", "=1", "=yes", "=on"])
 def test_rows_are_the_golden_ones(scratch, flag):
     listed = subprocess.run(
         [BUILD / "bench/article_bench", "--benchmark_list_tests" + flag],
@@ -102,6 +102,8 @@ def test_rows_are_interleaved_unless_told_otherwise(article):
         "--data_dir=",
         "--no_such_flag=1",
         "--benchmark_repetitions=many",
+        "--benchmark_repetitions=0",
+        "--benchmark_repetitions=-1",
         "no_flag",
     ],
 )
@@ -187,11 +189,33 @@ def test_page_that_stays_makes_cold_rows_errors(article):
         with mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as mapped:
             assert mapped[0] >= 0  # touched: a mapped page is not evicted
             done, report = article.run_to_json("--benchmark_filter=exec:seq/.*cache:cold")
+            unseen = article.run(
+                "--benchmark_filter=exec:seq/.*cache:cold", "--benchmark_repetitions=2",
+                "--benchmark_report_aggregates_only=true",
+            )  # fmt: skip
+    assert unseen.returncode == 1, "an error that no reporter is told of"
     assert done.returncode == 1
     assert len(raw(report)) == 2
     for run in raw(report):
         assert re.match(r"not cold: [1-9]\d* of 1024 pages", run["error_message"])
         assert run["real_time"] == 0
+
+
+def test_row_that_fails_at_once_is_not_run_again(article):
+    """Google Benchmark would crash if a later repetition succeeded."""
+    article.run("--benchmark_filter=exec:seq/io:read/cache:warm")
+    with open(article.directory / "data/pagestall-0.bin", "rb") as file:
+        with mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as mapped:
+            assert mapped[0] >= 0
+            done, report = article.run_to_json(
+                "--benchmark_filter=exec:seq/io:mmap", "--benchmark_repetitions=4"
+            )
+    assert done.returncode == 1
+    cold = [run for run in raw(report) if "cache:cold" in run["run_name"]]
+    assert re.match("not cold: ", cold[0]["error_message"])
+    assert [run["error_message"] for run in cold[1:]] == [
+        "not run: the first repetition of this row failed"
+    ] * 3
 
 
 def test_file_system_in_memory_has_no_cold_rows(tmp_path_factory):
@@ -232,6 +256,16 @@ def test_report_that_cannot_be_written_fails(article):
     done = article.run("--benchmark_out=/dev/full", "--benchmark_filter=exec:seq/io:read")
     assert done.returncode == 1
     assert "write /dev/full: " in done.stderr
+
+
+def test_output_that_cannot_be_written_fails(article):
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run(
+            [article.path, *article.flags, "--benchmark_filter=exec:seq/io:read/cache:warm"],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert "write standard output: " in done.stderr
 
 
 def test_terminal_sees_progress_and_a_clean_end(article):

@@ -36,7 +36,7 @@ def test_ends_with_the_table_and_the_path_of_the_json(scratch):
     ]
     assert lines[-1] == f"Every repetition: {out}"
     assert len(json.loads(out.read_text())["benchmarks"]) > 32
-    assert sorted(path.name for path in out.parent.iterdir()) == ["run.json", "run.txt"]
+    assert sorted(path.name for path in out.parent.iterdir()) == ["run.json"]
 
 
 @needs_its_build
@@ -45,6 +45,15 @@ def test_refused_flag_leaves_nothing_behind(scratch):
     assert done.returncode == 1
     assert done.stderr == "--files=0: must be from 1 to 4096\n"
     assert done.stdout == ""
+    assert not list(scratch.iterdir())
+
+
+@needs_its_build
+@pytest.mark.parametrize("flag", ["--benchmark_out=", "--benchmark_out_format=csv"])
+def test_output_without_a_table_is_refused(scratch, flag):
+    done = run(*SMALL, f"--data_dir={scratch / 'data'}", flag)
+    assert done.returncode == 1
+    assert flag in done.stderr
     assert not list(scratch.iterdir())
 
 
