@@ -2,6 +2,7 @@
 // mapped, by the library's loop and by the alternatives to it.
 
 #include <benchmark/benchmark.h>
+#include <unistd.h>
 
 #include <cstdint>
 #include <iterator>
@@ -121,11 +122,11 @@ struct Kernel {
   std::vector<uint8_t> memory;
 
   absl::Status RegisterRows(Progress& progress) {
-    constexpr int64_t kMost = std::numeric_limits<int64_t>::max() >> 20;
+    const int64_t most = sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE) >> 20;
     const int64_t mib = absl::GetFlag(FLAGS_mib);
-    if (mib < 1 || mib > kMost) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--mib=", mib, ": must be from 1 to ", kMost));
+    if (mib < 1 || mib > most) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--mib=", mib, ": must be from 1 to this machine's memory, ", most));
     }
     size = static_cast<uint64_t>(mib) << 20;
     for (const uint64_t stride : kStrides) {

@@ -3,6 +3,8 @@
 import platform
 import subprocess
 
+import pytest
+
 from conftest import BUILD, ROOT
 
 
@@ -26,7 +28,8 @@ def test_every_loop_finds_the_right_sum(kernel):
         assert run["bytes_per_second"] > 0
 
 
-def test_size_that_makes_no_sense_is_refused(kernel):
-    done = kernel.run("--mib=0")
+@pytest.mark.parametrize("flag", ["--mib=0", "--mib=9000000000"])
+def test_size_that_makes_no_sense_is_refused(kernel, flag):
+    done = kernel.run(flag)
     assert done.returncode == 1
-    assert done.stderr.startswith("--mib=0: must be from 1 to ")
+    assert done.stderr.startswith(f"{flag}: must be from 1 to ")
