@@ -134,7 +134,7 @@ struct Kernel {
         if (stride < loop.least_stride || stride > loop.most_stride) continue;
         const std::string name = absl::StrCat("kernel/loop:", loop.name,
                                               "/stride:", stride, "/mib:", mib);
-        RegisterRow(name, progress,
+        RegisterRow(name, RowTime::kWall, progress,
                     [this, loop, stride](benchmark::State& state) {
                       Run(state, loop, stride);
                     });

@@ -13,6 +13,10 @@ std::string ScanRowName(absl::string_view family, const ScanConfig& config,
     absl::StrAppend(&name,
                     "/buffer_kib:", config.source_options.buffer_bytes >> 10);
   }
+  if (config.source_options.yield_bytes > 0) {
+    absl::StrAppend(&name,
+                    "/yield_kib:", config.source_options.yield_bytes >> 10);
+  }
   absl::StrAppend(&name, "/files:", options.dataset.files,
                   "/mib:", options.dataset.file_bytes >> 20,
                   "/stride:", options.stride);

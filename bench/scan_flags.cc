@@ -14,6 +14,9 @@ ABSL_FLAG(int64_t, files, 8, "how many files the dataset has");
 ABSL_FLAG(int64_t, file_mib, 256, "size of each file in MiB");
 ABSL_FLAG(int64_t, stride, 512, "sum every stride-th byte of each file");
 ABSL_FLAG(int64_t, buffer_kib, 64, "buffer of one read in KiB (io:read)");
+ABSL_FLAG(int64_t, yield_kib, 64,
+          "rows that yield to the executor do so every so many KiB (io:mmap);\n"
+          "      0: no such rows");
 ABSL_FLAG(uint64_t, seed, 1, "decides the dataset's content");
 ABSL_FLAG(std::string, evict, "auto",
           "how to empty the page cache: fadvise (these files', no privilege), "
@@ -28,10 +31,11 @@ constexpr int64_t kMaxBytes = std::numeric_limits<int64_t>::max();
 constexpr int64_t kMaxFiles = 4096;
 constexpr int64_t kMaxBufferKib = int64_t{1} << 20;
 
-absl::Status CheckRange(absl::string_view flag, int64_t value, int64_t most) {
-  if (value >= 1 && value <= most) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("--", flag, "=", value, ": must be from 1 to ", most));
+absl::Status CheckRange(absl::string_view flag, int64_t value, int64_t most,
+                        int64_t least = 1) {
+  if (value >= least && value <= most) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "--", flag, "=", value, ": must be from ", least, " to ", most));
 }
 
 absl::StatusOr<EvictMethod> ParseEvict(const std::string& name) {
@@ -49,6 +53,7 @@ absl::StatusOr<ScanOptions> ScanOptionsFromFlags() {
   const int64_t file_mib = absl::GetFlag(FLAGS_file_mib);
   const int64_t stride = absl::GetFlag(FLAGS_stride);
   const int64_t buffer_kib = absl::GetFlag(FLAGS_buffer_kib);
+  const int64_t yield_kib = absl::GetFlag(FLAGS_yield_kib);
 
   absl::Status status;
   if (directory.empty()) {
@@ -58,6 +63,7 @@ absl::StatusOr<ScanOptions> ScanOptionsFromFlags() {
   status.Update(CheckRange("file_mib", file_mib, kMaxBytes >> 20));
   status.Update(CheckRange("stride", stride, kMaxBytes));
   status.Update(CheckRange("buffer_kib", buffer_kib, kMaxBufferKib));
+  status.Update(CheckRange("yield_kib", yield_kib, kMaxBufferKib, 0));
   if (status.ok() && file_mib > (kMaxBytes >> 20) / files) {
     status = absl::InvalidArgumentError(
         absl::StrCat("--files=", files, " --file_mib=", file_mib,
@@ -72,7 +78,8 @@ absl::StatusOr<ScanOptions> ScanOptionsFromFlags() {
                   .files = static_cast<uint64_t>(files),
                   .file_bytes = static_cast<uint64_t>(file_mib) << 20},
       .stride = static_cast<uint64_t>(stride),
-      .source = {.buffer_bytes = static_cast<size_t>(buffer_kib) << 10},
+      .buffer_bytes = static_cast<size_t>(buffer_kib) << 10,
+      .yield_bytes = static_cast<size_t>(yield_kib) << 10,
       .evict = *evict};
 }
 

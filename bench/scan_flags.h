@@ -6,7 +6,6 @@
 #include "absl/status/statusor.h"
 #include "fixtures/dataset.h"
 #include "fixtures/page_cache_state.h"
-#include "lib/source/source.h"
 
 namespace pagestall {
 
@@ -14,7 +13,8 @@ namespace pagestall {
 struct ScanOptions {
   DatasetSpec dataset;
   uint64_t stride;
-  SourceOptions source;
+  size_t buffer_bytes;
+  size_t yield_bytes;  // 0: no row yields
   EvictMethod evict;
 };
 

@@ -92,7 +92,7 @@ int Refuse(const absl::Status& status) {
 }  // namespace
 
 benchmark::internal::Benchmark* RegisterRow(
-    const std::string& name, Progress& progress,
+    const std::string& name, RowTime time, Progress& progress,
     std::function<void(benchmark::State& state)> repetition) {
   // The library aborts where one repetition of a row has iterated and another
   // has not, and crashes where the first has failed and two others have not.
@@ -111,10 +111,10 @@ benchmark::internal::Benchmark* RegisterRow(
     done = true;
     progress.EndRepetition(state.error_occurred());
   };
-  return benchmark::RegisterBenchmark(name.c_str(), run)
-      ->Iterations(1)
-      ->UseRealTime()
-      ->Unit(benchmark::kMillisecond);
+  auto* row = benchmark::RegisterBenchmark(name.c_str(), run)
+                  ->Iterations(1)
+                  ->Unit(benchmark::kMillisecond);
+  return time == RowTime::kWall ? row->UseRealTime() : row->UseManualTime();
 }
 
 int RunSuite(int argc, char** argv, const Suite& suite) {

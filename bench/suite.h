@@ -22,11 +22,16 @@ struct Suite {
   std::function<absl::Status(Progress& progress)> prepare;
 };
 
-// Registers a row whose repetitions are one iteration each, in wall time. Each
+enum class RowTime {
+  kWall,    // of the iteration
+  kManual,  // what the row says by State::SetIterationTime()
+};
+
+// Registers a row whose repetitions are one iteration each. Each
 // is announced to `progress`, which keeps whether one has failed; reporters may
 // not hear of that (--benchmark_report_aggregates_only).
 benchmark::internal::Benchmark* RegisterRow(
-    const std::string& name, Progress& progress,
+    const std::string& name, RowTime time, Progress& progress,
     std::function<void(benchmark::State& state)> repetition);
 
 // The main() of every binary: parses Google Benchmark's flags and ours, lists

@@ -31,18 +31,9 @@ if(PAGESTALL_FETCH_DEPENDENCIES)
 else()
   find_package(absl REQUIRED)
   find_package(benchmark REQUIRED)
-  find_path(PAGESTALL_ASIO_INCLUDE_DIR asio/awaitable.hpp REQUIRED)
   if(PAGESTALL_BUILD_TESTS)
     find_package(GTest REQUIRED)
   endif()
 endif()
 
-# Asio is headers only and has no package config of its own. Whether it finds
-# aligned_alloc() depends on which header comes before its first, so that two
-# files could disagree on who frees what the other has allocated.
-add_library(asio::asio INTERFACE IMPORTED)
-set_target_properties(asio::asio PROPERTIES
-  INTERFACE_INCLUDE_DIRECTORIES ${PAGESTALL_ASIO_INCLUDE_DIR}
-  INTERFACE_COMPILE_DEFINITIONS "ASIO_STANDALONE;ASIO_NO_DEPRECATED;ASIO_DISABLE_STD_ALIGNED_ALLOC"
-  INTERFACE_LINK_LIBRARIES Threads::Threads
-)
+include(${CMAKE_CURRENT_LIST_DIR}/asio.cmake)

@@ -30,8 +30,12 @@ void RethrowIfAny(const std::exception_ptr& exception) {
 
 class AsyncScanBase : public Scan {
  public:
-  AsyncScanBase(size_t files, uint64_t stride)
-      : environment_(files), sums_(files), stride_(stride) {}
+  explicit AsyncScanBase(const ScanSpec& spec)
+      : environment_(spec.paths.size()),
+        sums_(spec.paths.size()),
+        pending_(spec.paths.size()),
+        stride_(spec.stride),
+        watchers_(spec.watchers) {}
 
   absl::Status Open(const Source& source, const ScanSpec& spec) {
     for (const std::string& path : spec.paths) {
@@ -44,7 +48,11 @@ class AsyncScanBase : public Scan {
   }
 
   absl::StatusOr<std::vector<uint64_t>> Run() override {
+    for (ScanWatcher* watcher : watchers_) {
+      watcher->Begins(io_context_.get_executor());
+    }
     Spawn();
+    if (pending_ == 0) TellEnd();
     io_context_.run();
     return Delivered(sums_);
   }
@@ -54,6 +62,7 @@ class AsyncScanBase : public Scan {
 
   asio::awaitable<void> SumOne(size_t file) {
     sums_[file] = co_await SumFile(*sources_[file], stride_);
+    if (--pending_ == 0) TellEnd();
   }
 
   // The sources go first: they refer to the environment.
@@ -62,8 +71,14 @@ class AsyncScanBase : public Scan {
   std::vector<std::unique_ptr<AsyncSource>> sources_;
 
  private:
+  void TellEnd() {
+    for (ScanWatcher* watcher : watchers_) watcher->Ends();
+  }
+
   FileSums sums_;
+  size_t pending_;  // files whose sum is not delivered
   uint64_t stride_;
+  std::vector<ScanWatcher*> watchers_;
 };
 
 class AsyncScan final : public AsyncScanBase {
@@ -95,7 +110,7 @@ class AsyncSeqScan final : public AsyncScanBase {
 template <typename Kind>
 absl::StatusOr<std::unique_ptr<Scan>> Prepare(const Source& source,
                                               const ScanSpec& spec) {
-  auto scan = std::make_unique<Kind>(spec.paths.size(), spec.stride);
+  auto scan = std::make_unique<Kind>(spec);
   if (absl::Status status = scan->Open(source, spec); !status.ok()) {
     return status;
   }

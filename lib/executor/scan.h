@@ -1,6 +1,7 @@
 #ifndef PAGESTALL_LIB_EXECUTOR_SCAN_H_
 #define PAGESTALL_LIB_EXECUTOR_SCAN_H_
 
+#include <asio/any_io_executor.hpp>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -10,11 +11,26 @@
 
 namespace pagestall {
 
+// Hears when an async scan begins and ends, so as to share its executor in
+// between. Called on the executor's thread.
+class ScanWatcher {
+ public:
+  virtual ~ScanWatcher() = default;
+  // The window opens: nothing of the scan has run. What is started on
+  // `executor` now comes before the scan.
+  virtual void Begins(const asio::any_io_executor& executor) = 0;
+  // Every file's sum is delivered. The executor runs on until it has no work,
+  // so whatever was started must end.
+  virtual void Ends() = 0;
+};
+
 // What a scan sums: every `stride`-th byte (at least 1) of each file.
 struct ScanSpec {
   std::vector<std::string> paths;
   uint64_t stride = 512;
   SourceOptions source_options;
+  // Of async executors; the others call none. They must outlive the scan.
+  std::vector<ScanWatcher*> watchers;
 };
 
 // A scan that is ready to start: its files are open (and mapped), its executor
@@ -26,7 +42,7 @@ class Scan {
   // The window: from here until every file's sum is delivered, in the order of
   // the paths. Runs on the calling thread or on threads of its own, which have
   // ended when it returns; when a file fails, the others are still summed and
-  // the first error is returned. Call once.
+  // the first error is returned. It ends when the watchers let it. Call once.
   virtual absl::StatusOr<std::vector<uint64_t>> Run() = 0;
 };
 

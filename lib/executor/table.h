@@ -13,11 +13,16 @@ namespace pagestall {
 // What runs the per-file sums: a line of the table in executor/table.cc.
 struct Executor {
   const char* name;  // [a-z0-9_], as in a row's exec:<name>
-  bool (*supports)(const Source& source);
+  bool async;        // runs async sources, and calls the scan's watchers
   // Opens every file of a source that it supports. The scan refers to nothing
-  // of the arguments.
+  // of the arguments but the watchers.
   absl::StatusOr<std::unique_ptr<Scan>> (*prepare)(const Source& source,
                                                    const ScanSpec& spec);
+
+  bool Supports(const Source& source) const {
+    return async ? source.open_async != nullptr
+                 : source.open_blocking != nullptr;
+  }
 };
 
 // Every executor there is, in the order of rows and reports.

@@ -1,9 +1,10 @@
 #ifndef PAGESTALL_LIB_SOURCE_ASYNC_ENVIRONMENT_H_
 #define PAGESTALL_LIB_SOURCE_ASYNC_ENVIRONMENT_H_
 
-#include <asio/thread_pool.hpp>
 #include <cstddef>
 #include <optional>
+
+#include "lib/source/blocking_pool.h"
 
 namespace pagestall {
 
@@ -16,16 +17,16 @@ class AsyncEnvironment {
   explicit AsyncEnvironment(size_t max_operations)
       : max_operations_(max_operations) {}
 
-  // The threads that blocking calls are handed to: enough for every operation
-  // to run at once, as Tokio's blocking pool has (up to 512 threads).
-  asio::thread_pool& pool() {
+  // One thread for every operation, so that all can run at once, as in Tokio's
+  // blocking pool (up to 512 threads).
+  BlockingPool& pool() {
     if (!pool_) pool_.emplace(max_operations_);
     return *pool_;
   }
 
  private:
   size_t max_operations_;
-  std::optional<asio::thread_pool> pool_;
+  std::optional<BlockingPool> pool_;
 };
 
 }  // namespace pagestall

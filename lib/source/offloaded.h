@@ -21,19 +21,21 @@ class Offloaded final : public AsyncSource {
     absl::StatusOr<std::unique_ptr<BlockingSource>> source =
         Blocking::Open(path, options);
     if (!source.ok()) return source.status();
-    return std::make_unique<Offloaded>(*std::move(source), environment.pool());
+    return std::make_unique<Offloaded>(*std::move(source),
+                                       environment.pool().next());
   }
 
-  Offloaded(std::unique_ptr<BlockingSource> source, asio::thread_pool& pool)
-      : source_(std::move(source)), pool_(pool) {}
+  Offloaded(std::unique_ptr<BlockingSource> source,
+            asio::io_context::executor_type worker)
+      : source_(std::move(source)), worker_(std::move(worker)) {}
 
   asio::awaitable<absl::StatusOr<Chunk>> Next() override {
-    return Offload(pool_, [this] { return source_->Next(); });
+    return Offload(worker_, [this] { return source_->Next(); });
   }
 
  private:
   std::unique_ptr<BlockingSource> source_;
-  asio::thread_pool& pool_;
+  asio::io_context::executor_type worker_;
 };
 
 }  // namespace pagestall

@@ -34,6 +34,8 @@ class AsyncSource {
 // What the sources that have a choice are told.
 struct SourceOptions {
   size_t buffer_bytes = size_t{64} << 10;  // of one read
+  // In a coroutine: let the executor run others after so many bytes; 0: never.
+  size_t yield_bytes = 0;
 };
 
 // One way of reading a file: a line of the table in source/table.cc. An opener
@@ -43,6 +45,7 @@ struct SourceOptions {
 struct Source {
   const char* name;  // [a-z0-9_], as in a row's io:<name>
   bool uses_buffer;  // SourceOptions::buffer_bytes decides its work
+  bool can_yield;    // SourceOptions::yield_bytes decides that of a coroutine
   absl::StatusOr<std::unique_ptr<BlockingSource>> (*open_blocking)(
       const std::string& path, const SourceOptions& options);
   absl::StatusOr<std::unique_ptr<AsyncSource>> (*open_async)(

@@ -7,8 +7,8 @@ namespace pagestall {
 
 absl::Span<const Source> Sources() {
   static constexpr Source kSources[] = {
-      {"mmap", false, MmapSource::Open, AsyncMmapSource::Open},
-      {"read", true, ReadSource::Open, AsyncReadSource::Open},
+      {"mmap", false, true, MmapSource::Open, AsyncMmapSource::Open},
+      {"read", true, false, ReadSource::Open, AsyncReadSource::Open},
   };
   return kSources;
 }

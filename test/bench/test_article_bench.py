@@ -15,7 +15,7 @@ from conftest import BUILD, FILES, MIB, ROOT, SMALL, Binary
 
 COMPARE = pathlib.Path("/usr/share/benchmark/compare.py")
 SYSTEM_PYTHON = "/usr/bin/python3"
-ROWS = 16
+ROWS = 20
 SUFFIX = "/iterations:1/real_time"
 
 
@@ -59,6 +59,20 @@ def test_every_repetition_is_there_with_its_evidence(article):
             assert run["real_time"] == pytest.approx(min(times))
 
 
+def test_async_rows_carry_what_the_probe_saw(article):
+    _, report = article.run_to_json("--benchmark_repetitions=2")
+    counters = "stall_p50_us stall_p99_us stall_max_us stalled_pct blocked_ms steal_pct".split()
+    for run in raw(report):
+        if "exec:async" not in run["run_name"]:
+            assert "stall_max_us" not in run
+            continue
+        assert not set(counters) - {"steal_pct"} - set(run), run["run_name"]
+        assert run["stall_p50_us"] <= run["stall_p99_us"] <= run["stall_max_us"]
+        assert run["stall_max_us"] <= run["real_time"] * 1e3
+        assert 0 <= run["stalled_pct"] <= 100
+        assert 0 <= run["blocked_ms"] <= run["blocked_most_ms"] <= run["real_time"]
+
+
 def test_context_describes_the_machine(article):
     _, report = article.run_to_json("--benchmark_filter=exec:seq/io:read/cache:warm")
     context = report["context"]
@@ -97,6 +111,7 @@ def test_rows_are_interleaved_unless_told_otherwise(article):
         "--stride=-512",
         "--stride=half",
         "--buffer_kib=0",
+        "--yield_kib=-1",
         "--seed=-1",
         "--evict=sometimes",
         "--data_dir=",
@@ -146,6 +161,14 @@ def test_buffer_is_in_the_names_of_reads_only(article):
     assert len(listed) == ROWS
     for name in listed:
         assert ("/buffer_kib:128/" in name) == ("/io:read/" in name)
+
+
+def test_yield_is_in_the_names_of_async_mmap_only(article):
+    listed = article.run("--benchmark_list_tests", "--yield_kib=128").stdout.splitlines()
+    yields = [name for name in listed if "/yield_kib:128/" in name]
+    assert len(yields) == 4
+    assert all("exec:async" in name and "/io:mmap/" in name for name in yields)
+    assert "yield_kib" not in article.run("--benchmark_list_tests", "--yield_kib=0").stdout
 
 
 def forge_manifest(data):

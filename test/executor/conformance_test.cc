@@ -47,7 +47,7 @@ class Conformance
   const Source& source() const { return std::get<1>(GetParam()); }
 
   void SetUp() override {
-    if (!executor().supports(source())) {
+    if (!executor().Supports(source())) {
       GTEST_SKIP() << "io:" << source().name
                    << " makes no sense with exec:" << executor().name;
     }
@@ -76,9 +76,12 @@ class Conformance
   ScanSpec Spec(uint64_t stride) const {
     return {.paths = paths_,
             .stride = stride,
-            .source_options = {.buffer_bytes = kBuffer}};
+            .source_options = {.buffer_bytes = kBuffer,
+                               .yield_bytes = yield_bytes_},
+            .watchers = {}};
   }
 
+  size_t yield_bytes_ = 0;
   TemporaryDirectory directory_;
   std::vector<std::vector<uint8_t>> contents_;
   std::vector<std::string> paths_;
@@ -93,6 +96,20 @@ TEST_P(Conformance, SumsEveryFileForEveryStride) {
     const auto sums = (*scan)->Run();
     ASSERT_THAT(sums, IsOk());
     EXPECT_EQ(*sums, Expected(stride)) << "stride " << stride;
+  }
+}
+
+TEST_P(Conformance, YieldingDoesNotChangeTheSums) {
+  WriteFiles();
+  for (const size_t bytes : {1000, 4096, 65536, 1 << 30}) {
+    yield_bytes_ = bytes;
+    for (const uint64_t stride : {1, 512, 70000}) {
+      auto scan = executor().prepare(source(), Spec(stride));
+      ASSERT_THAT(scan, IsOk());
+      const auto sums = (*scan)->Run();
+      ASSERT_THAT(sums, IsOk());
+      EXPECT_EQ(*sums, Expected(stride)) << bytes << ", stride " << stride;
+    }
   }
 }
 

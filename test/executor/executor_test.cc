@@ -81,7 +81,8 @@ void RunScan(const std::string& executor, const Source& source) {
     const auto scan =
         candidate.prepare(source, {.paths = std::vector<std::string>(kFiles),
                                    .stride = 1,
-                                   .source_options = {}});
+                                   .source_options = {},
+                                   .watchers = {}});
     ASSERT_THAT(scan, IsOk());
     EXPECT_THAT((*scan)->Run(), IsOk());
     return;
@@ -89,7 +90,7 @@ void RunScan(const std::string& executor, const Source& source) {
   FAIL() << "no executor " << executor;
 }
 
-constexpr Source kMeeting = {"meeting", false, MeetingBlocking::Open,
+constexpr Source kMeeting = {"meeting", false, false, MeetingBlocking::Open,
                              MeetingAsync::Open};
 
 TEST(Executors, SeqRunsOneFileAfterAnotherOnTheCaller) {
@@ -117,7 +118,7 @@ TEST(Executors, AsyncSeqRunsOneFileAfterAnotherOnTheCaller) {
 }
 
 TEST(Offloaded, RunsTheSourceOnOtherThreadsAllAtOnce) {
-  constexpr Source kOffloaded = {"offloaded", false, nullptr,
+  constexpr Source kOffloaded = {"offloaded", false, false, nullptr,
                                  Offloaded<MeetingBlocking>::Open};
   RunScan("async", kOffloaded);
   EXPECT_TRUE(all_at_once);

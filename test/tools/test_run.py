@@ -29,11 +29,13 @@ def test_ends_with_the_table_and_the_path_of_the_json(scratch):
     assert done.stderr == ""
     lines = done.stdout.splitlines()
     assert f"of {FILES} files" in lines[0]
-    assert [line.split()[:2] for line in lines[5:13]] == [
+    assert [line.split()[:2] for line in lines[5:15]] == [
         [executor, source]
         for executor in ("seq", "threads", "async", "async_seq")
-        for source in ("mmap", "read")
+        for source in (["mmap", "mmap,", "read"] if "async" in executor else ["mmap", "read"])
     ]
+    assert "stall  blocked" in done.stdout
+    assert "Serialisation index" in done.stdout
     assert lines[-1] == f"Every repetition: {out}"
     assert len(json.loads(out.read_text())["benchmarks"]) > 32
     assert sorted(path.name for path in out.parent.iterdir()) == ["run.json"]

@@ -1,6 +1,7 @@
 """tools/table on saved JSON."""
 
 import json
+import re
 import subprocess
 
 import pytest
@@ -46,13 +47,75 @@ def test_shows_minimum_and_median_seconds_of_each_line(scratch):
         + [repetition("seq", "read", "cold", 1234.4)],
     )
     assert done.returncode == 0
-    lines = [line.split() for line in done.stdout.splitlines()]
+    lines = [line.split() for line in done.stdout.splitlines() if line]
     assert lines[-2:] == [
         ["seq", "read", "1.234", "1.234", "-", "-"],
         ["async", "mmap", "1.000", "2.500", "0.070", "0.080"],
     ]
     assert "every 512th byte of 8 files of 256 MiB" in done.stdout
     assert "repetitions per row: 1 to 3" in done.stdout
+
+
+def test_shows_the_worst_stall_and_the_median_blocked_time_of_what_was_probed(scratch):
+    probed = [
+        repetition("async", "mmap", "cold", 1000) | {"stall_max_us": stall, "blocked_ms": blocked}
+        for stall, blocked in [(900e3, 700), (980e3, 300), (950e3, 600)]
+    ]
+    unknown = repetition("async", "read", "warm", 500) | {"stall_max_us": 1234}
+    done = table(scratch, [*probed, unknown, repetition("seq", "mmap", "cold", 1000)])
+    assert done.returncode == 0
+    lines = [line.split() for line in done.stdout.splitlines() if line]
+    assert lines[-3:] == [
+        ["executor", "source", "stall", "blocked", "stall", "blocked"],
+        ["async", "mmap", "980.0", "600.0", "-", "-"],
+        ["async", "read", "-", "-", "1.2", "-"],
+    ]
+
+
+def test_row_that_yields_is_a_line_of_its_own(scratch):
+    yields = repetition("async", "mmap", "cold", 2000)
+    yields["run_name"] = yields["run_name"].replace("/files:", "/yield_kib:64/files:")
+    done = table(scratch, [repetition("async", "mmap", "cold", 1000), yields])
+    assert re.search(r"async +mmap +1\.000", done.stdout)
+    assert re.search(r"async +mmap, yields/64 KiB +2\.000", done.stdout)
+
+
+def cold_mmap(seq, threads, in_async):
+    times = {"seq": seq, "threads": threads, "async": in_async}
+    return [
+        repetition(executor, "mmap", "cold", time)
+        for executor, all_times in times.items()
+        for time in all_times
+    ]
+
+
+@pytest.mark.parametrize(
+    ("in_async", "index"),
+    [
+        ([4000, 4010, 3990, 4020, 3980], "1.00 (95 % interval 0.9"),
+        ([1000, 1010, 990, 1020, 980], "0.00 (95 % interval -0.0"),
+        ([2500, 2510, 2490, 2520, 2480], "0.50 (95 % interval 0.4"),
+    ],
+)
+def test_serialisation_index(scratch, in_async, index):
+    seq, threads = [4000, 4010, 3990, 4020, 3980], [1000, 1010, 990, 1020, 980]
+    done = table(scratch, cold_mmap(seq, threads, in_async))
+    assert f"as good as threads: {index}" in done.stdout
+
+
+def test_serialisation_index_is_not_defined_within_the_noise(scratch):
+    noise = [1000, 1300, 900, 1100, 1200]
+    done = table(scratch, cold_mmap(noise, noise[::-1], noise))
+    assert "not defined here: seq and threads do not differ by more than the noise" in done.stdout
+    slower_threads = table(scratch, cold_mmap([1000] * 5, [2000] * 5, [1500] * 5))
+    assert "not defined here: seq and threads" in slower_threads.stdout
+    too_few = table(scratch, cold_mmap([4000] * 4, [1000] * 4, [4000] * 4))
+    assert "not defined here: it takes 5 repetitions" in too_few.stdout
+
+
+def test_serialisation_index_needs_its_three_rows(scratch):
+    done = table(scratch, cold_mmap([4000] * 5, [1000] * 5, []))
+    assert "Serialisation" not in done.stdout
 
 
 def test_aggregates_are_not_repetitions(scratch):

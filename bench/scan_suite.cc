@@ -1,0 +1,56 @@
+#include "bench/scan_suite.h"
+
+#include <benchmark/benchmark.h>
+
+#include <utility>
+
+#include "fixtures/storage.h"
+#include "lib/executor/table.h"
+#include "lib/source/table.h"
+
+namespace pagestall {
+
+absl::Status ScanSuite::ReadFlags() {
+  absl::StatusOr<ScanOptions> options = ScanOptionsFromFlags();
+  if (!options.ok()) return options.status();
+  options_ = *std::move(options);
+  return absl::OkStatus();
+}
+
+std::vector<ScanConfig> ScanSuite::Configs() const {
+  std::vector<ScanConfig> configs;
+  for (const Executor& executor : Executors()) {
+    for (const Source& source : Sources()) {
+      if (!executor.Supports(source)) continue;
+      std::vector<size_t> yields = {0};
+      if (executor.async && source.can_yield && options_.yield_bytes > 0) {
+        yields.push_back(options_.yield_bytes);
+      }
+      for (const size_t yield_bytes : yields) {
+        for (const CacheState cache : {CacheState::kCold, CacheState::kWarm}) {
+          configs.push_back(
+              {.executor = executor,
+               .source = source,
+               .cache = cache,
+               .source_options = {.buffer_bytes = options_.buffer_bytes,
+                                  .yield_bytes = yield_bytes}});
+        }
+      }
+    }
+  }
+  return configs;
+}
+
+absl::Status ScanSuite::Prepare(Progress& progress) {
+  absl::StatusOr<ScanFixture> fixture = ScanFixture::Open(
+      options_.dataset, options_.stride, options_.evict, progress);
+  if (!fixture.ok()) return fixture.status();
+  fixture_ = std::make_unique<ScanFixture>(*std::move(fixture));
+  for (const auto& [name, value] :
+       DescribeStorage(options_.dataset.directory)) {
+    benchmark::AddCustomContext(name, value);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace pagestall

@@ -1,0 +1,37 @@
+#ifndef PAGESTALL_BENCH_SCAN_SUITE_H_
+#define PAGESTALL_BENCH_SCAN_SUITE_H_
+
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "bench/progress.h"
+#include "bench/scan_flags.h"
+#include "fixtures/scan_fixture.h"
+
+namespace pagestall {
+
+// What the binaries share that scan the dataset. Outlives the rows, which refer
+// to its fixture.
+class ScanSuite {
+ public:
+  absl::Status ReadFlags();
+  const ScanOptions& options() const { return options_; }
+
+  // Every executor with every source that makes sense there, cold and warm;
+  // what can yield in a coroutine, without and with.
+  std::vector<ScanConfig> Configs() const;
+
+  // Makes the dataset and adds what it lies on to the report's context.
+  absl::Status Prepare(Progress& progress);
+  // After Prepare().
+  ScanFixture& fixture() { return *fixture_; }
+
+ private:
+  ScanOptions options_;
+  std::unique_ptr<ScanFixture> fixture_;
+};
+
+}  // namespace pagestall
+
+#endif  // PAGESTALL_BENCH_SCAN_SUITE_H_

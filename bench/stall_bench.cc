@@ -1,0 +1,118 @@
+// The hazard as a time: how late an async executor runs what is due, and for
+// how long its thread is blocked, during a scan.
+
+#include <benchmark/benchmark.h>
+
+#include "absl/flags/flag.h"
+#include "absl/strings/str_cat.h"
+#include "bench/row_name.h"
+#include "bench/scan_suite.h"
+#include "bench/suite.h"
+#include "fixtures/baseline.h"
+#include "fixtures/scan_benchmark.h"
+
+ABSL_FLAG(int64_t, baseline_ms, 1000,
+          "how long the idle and the computing executor are watched");
+
+namespace pagestall {
+namespace {
+
+using std::chrono::nanoseconds;
+
+// What a family of rows takes for its time.
+struct Figure {
+  const char* family;
+  absl::StatusOr<nanoseconds> (*of)(const ExecutorReport& report);
+};
+
+constexpr Figure kFigures[] = {
+    {"stall_max",
+     [](const ExecutorReport& report) -> absl::StatusOr<nanoseconds> {
+       return report.stalls.Quantile(1);
+     }},
+    {"stall_p99",
+     [](const ExecutorReport& report) -> absl::StatusOr<nanoseconds> {
+       return report.stalls.Quantile(0.99);
+     }},
+    {"blocked",
+     [](const ExecutorReport& report) -> absl::StatusOr<nanoseconds> {
+       if (!report.blocked.ok()) return report.blocked.status();
+       return report.blocked->at_least;
+     }},
+};
+
+absl::Status RegisterBaselines(const Figure& figure, Progress& progress) {
+  const int64_t ms = absl::GetFlag(FLAGS_baseline_ms);
+  if (ms < 1 || ms > 3'600'000) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--baseline_ms=", ms, ": must be from 1 to 3600000"));
+  }
+  for (const Baseline& baseline : Baselines()) {
+    RegisterRow(absl::StrCat(figure.family, "/exec:async/load:", baseline.name,
+                             "/ms:", ms),
+                RowTime::kManual, progress,
+                [baseline, figure, ms](benchmark::State& state) {
+                  ExecutorReport report;
+                  for (auto _ : state) {
+                    report = baseline.watch(std::chrono::milliseconds(ms));
+                  }
+                  ReportExecutor(state, report);
+                  ReportTime(state, figure.of(report));
+                });
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RegisterRows(ScanSuite& scans, Progress& progress) {
+  if (absl::Status status = scans.ReadFlags(); !status.ok()) return status;
+  for (const Figure& figure : kFigures) {
+    if (absl::Status status = RegisterBaselines(figure, progress);
+        !status.ok()) {
+      return status;
+    }
+    for (const ScanConfig& config : scans.Configs()) {
+      if (!config.executor.async) continue;
+      RegisterRow(ScanRowName(figure.family, config, scans.options()),
+                  RowTime::kManual, progress,
+                  [&scans, config, figure](benchmark::State& state) {
+                    const auto report = RunScan(state, scans.fixture(), config);
+                    if (report) ReportTime(state, figure.of(*report));
+                  });
+    }
+  }
+  // What the probe itself costs: the same scan with it and without.
+  for (ScanConfig config : scans.Configs()) {
+    if (!config.executor.async) continue;
+    for (const bool probe : {true, false}) {
+      config.probe = probe;
+      RegisterRow(
+          ScanRowName(probe ? "probe_cost/probe:on" : "probe_cost/probe:off",
+                      config, scans.options()),
+          RowTime::kWall, progress, [&scans, config](benchmark::State& state) {
+            RunScan(state, scans.fixture(), config);
+          });
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+}  // namespace pagestall
+
+int main(int argc, char** argv) {
+  pagestall::ScanSuite scans;
+  return pagestall::RunSuite(
+      argc, argv,
+      {.question =
+           "For how long does an async executor run nothing else during a "
+           "scan?\nThe time of a row is its stall (stall_max, stall_p99: how "
+           "late a coroutine\nran that is due every millisecond) or the time "
+           "that the executor's thread slept\nwhile it ran somebody's code "
+           "(blocked). Rows of probe_cost are scan times with\nand without "
+           "the probe.",
+       .register_rows =
+           [&](auto& progress) {
+             return pagestall::RegisterRows(scans, progress);
+           },
+       .prepare = [&](auto& progress) { return scans.Prepare(progress); }});
+}

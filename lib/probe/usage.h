@@ -1,0 +1,63 @@
+#ifndef PAGESTALL_LIB_PROBE_USAGE_H_
+#define PAGESTALL_LIB_PROBE_USAGE_H_
+
+#include <cstdint>
+#include <optional>
+
+// What the kernel has counted. Now() and the like return totals since some
+// start; the difference of two is what happened in between.
+
+namespace pagestall {
+
+// getrusage(2). A fault on a page that read-ahead already has in flight counts
+// as minor although it sleeps.
+struct FaultsAndSwitches {
+  int64_t major_faults = 0;
+  int64_t minor_faults = 0;
+  int64_t voluntary_switches = 0;    // the thread went to sleep
+  int64_t involuntary_switches = 0;  // it was preempted
+
+  static FaultsAndSwitches OfThisThread();
+  // All threads, and those that have ended.
+  static FaultsAndSwitches OfThisProcess();
+};
+
+// What this process had the storage layer fetch, in bytes (read_bytes of
+// /proc/self/io, proc(5)): read-ahead counts for who caused it, pages that were
+// cached do not count, nor does what a FUSE server reads. Empty where the
+// kernel or a sandbox hides it.
+std::optional<uint64_t> DeviceReadBytes();
+
+// What happened to the whole machine. Empty where the kernel does not tell.
+struct SystemUsage {
+  // Time of all CPUs, and that part of it in which the hypervisor ran somebody
+  // else instead (steal, proc_stat(5)); in clock ticks of 10 ms.
+  std::optional<uint64_t> cpu_ticks;
+  std::optional<uint64_t> steal_ticks;
+  // Time in which some thread of the machine waited for IO, in microseconds:
+  // "some" of /proc/pressure/io, the kernel's pressure stall information.
+  std::optional<uint64_t> io_pressure_us;
+
+  static SystemUsage Now();
+
+  // 0 to 100. Empty as well where no tick has passed.
+  std::optional<double> StealPercent() const;
+};
+
+// What happened to this process and this machine.
+struct Usage {
+  FaultsAndSwitches process;
+  std::optional<uint64_t> device_read_bytes;
+  SystemUsage system;
+
+  static Usage Now();
+};
+
+FaultsAndSwitches operator-(const FaultsAndSwitches& after,
+                            const FaultsAndSwitches& before);
+SystemUsage operator-(const SystemUsage& after, const SystemUsage& before);
+Usage operator-(const Usage& after, const Usage& before);
+
+}  // namespace pagestall
+
+#endif  // PAGESTALL_LIB_PROBE_USAGE_H_

@@ -1,0 +1,57 @@
+"""stall_bench as a user meets it."""
+
+import subprocess
+
+import pytest
+
+from conftest import BUILD, ROOT, SMALL, Binary
+
+
+@pytest.fixture
+def stall(scratch):
+    data = f"--data_dir={scratch / 'data'}"
+    return Binary("stall_bench", scratch, [data, *SMALL, "--baseline_ms=100"])
+
+
+def test_rows_are_the_golden_ones(scratch):
+    listed = subprocess.run(
+        [BUILD / "bench/stall_bench", "--benchmark_list_tests"],
+        capture_output=True, text=True, check=True, cwd=scratch,
+    ).stdout  # fmt: skip
+    assert listed == (ROOT / "test/bench/stall_bench.rows").read_text()
+
+
+def test_time_of_a_row_is_its_stall(stall):
+    done, report = stall.run_to_json("--benchmark_repetitions=2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    figures = {"stall_max": "stall_max_us", "stall_p99": "stall_p99_us", "blocked": "blocked_ms"}
+    seen = set()
+    for run in report["benchmarks"]:
+        if run["run_type"] != "iteration":
+            continue
+        family = run["run_name"].split("/")[0]
+        seen.add(family)
+        if family not in figures:
+            assert ("stall_max_us" in run) == ("probe:on" in run["run_name"])
+            continue
+        counter = run[figures[family]] / (1e3 if figures[family].endswith("_us") else 1)
+        assert run["time_unit"] == "ms"
+        assert run["real_time"] == pytest.approx(counter, abs=2e-6)
+        assert run["real_time"] > 0, "a time of 0 cannot be compared"
+    assert seen == {*figures, "probe_cost"}
+
+
+def test_baselines_are_watched_for_as_long_as_asked(stall):
+    done, report = stall.run_to_json("--benchmark_filter=stall_max/exec:async/load")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(report["benchmarks"]) == 2
+    for run in report["benchmarks"]:
+        assert "/ms:100/" in run["name"]
+        assert run["stall_max_us"] >= run["stall_p50_us"] > 0
+
+
+@pytest.mark.parametrize("flag", ["--baseline_ms=0", "--baseline_ms=99999999"])
+def test_watch_that_makes_no_sense_is_refused(stall, flag):
+    done = stall.run(flag)
+    assert done.returncode == 1
+    assert done.stderr == f"{flag}: must be from 1 to 3600000\n"
