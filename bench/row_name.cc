@@ -5,7 +5,7 @@
 namespace pagestall {
 
 std::string ScanRowName(absl::string_view family, const ScanConfig& config,
-                        const ScanOptions& options) {
+                        const ScanOptions& options, absl::string_view more) {
   std::string name =
       absl::StrCat(family, "/exec:", config.executor.name,
                    "/io:", config.source.name, "/cache:", Name(config.cache));
@@ -17,7 +17,7 @@ std::string ScanRowName(absl::string_view family, const ScanConfig& config,
     absl::StrAppend(&name,
                     "/yield_kib:", config.source_options.yield_bytes >> 10);
   }
-  absl::StrAppend(&name, "/files:", options.dataset.files,
+  absl::StrAppend(&name, more, "/files:", options.dataset.files,
                   "/mib:", options.dataset.file_bytes >> 20,
                   "/stride:", options.stride);
   return name;

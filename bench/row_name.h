@@ -11,9 +11,11 @@ namespace pagestall {
 
 // "scan/exec:async/io:read/cache:cold/buffer_kib:64/files:8/mib:256/stride:512":
 // all that decides a row's work and nothing else. Google Benchmark appends how
-// it runs and times the row: "/iterations:1/real_time".
+// it runs and times the row: "/iterations:1/real_time". `more` is "/key:value"s
+// that the family adds.
 std::string ScanRowName(absl::string_view family, const ScanConfig& config,
-                        const ScanOptions& options);
+                        const ScanOptions& options,
+                        absl::string_view more = "");
 
 }  // namespace pagestall
 

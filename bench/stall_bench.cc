@@ -85,12 +85,12 @@ absl::Status RegisterRows(ScanSuite& scans, Progress& progress) {
     if (!config.executor.async) continue;
     for (const bool probe : {true, false}) {
       config.probe = probe;
-      RegisterRow(
-          ScanRowName(probe ? "probe_cost/probe:on" : "probe_cost/probe:off",
-                      config, scans.options()),
-          RowTime::kWall, progress, [&scans, config](benchmark::State& state) {
-            RunScan(state, scans.fixture(), config);
-          });
+      RegisterRow(ScanRowName("probe_cost", config, scans.options(),
+                              probe ? "/probe:on" : "/probe:off"),
+                  RowTime::kWall, progress,
+                  [&scans, config](benchmark::State& state) {
+                    RunScan(state, scans.fixture(), config);
+                  });
     }
   }
   return absl::OkStatus();

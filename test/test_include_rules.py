@@ -24,7 +24,7 @@ ONLY_IN = {
     r"g(test|mock)/.*": [],
     r"sys/mman\.h": ["lib/file/"],
     r"liburing.*": ["lib/uring/"],
-    r"asio.*": ["lib/source/", "lib/executor/", "lib/probe/", "fixtures/baseline.", "bench/machine_context.cc"],
+    r"asio.*": ["lib/source/", "lib/executor/", "lib/probe/", "fixtures/baseline.", "fixtures/tenant.", "bench/machine_context.cc"],
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]', re.MULTILINE)

@@ -6,9 +6,9 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "lib/probe/blocked_clock.h"
-#include "lib/probe/stall_probe.h"
-#include "lib/probe/usage.h"
+#include "blocked_clock.h"
+#include "stall_probe.h"
+#include "usage.h"
 
 namespace pagestall {
 

@@ -18,11 +18,12 @@ namespace pagestall {
 
 using Clock = std::chrono::steady_clock;
 
-std::chrono::nanoseconds Stalls::Quantile(double q) const {
-  if (lateness.empty()) return std::chrono::nanoseconds(0);
-  const double rank = std::ceil(q * static_cast<double>(lateness.size()));
+std::chrono::nanoseconds Quantile(
+    const std::vector<std::chrono::nanoseconds>& ascending, double q) {
+  if (ascending.empty()) return std::chrono::nanoseconds(0);
+  const double rank = std::ceil(q * static_cast<double>(ascending.size()));
   const auto index = static_cast<size_t>(std::max(rank, 1.0)) - 1;
-  return lateness[std::min(index, lateness.size() - 1)];
+  return ascending[std::min(index, ascending.size() - 1)];
 }
 
 double Stalls::StalledPercent() const {

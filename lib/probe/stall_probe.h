@@ -8,6 +8,11 @@
 
 namespace pagestall {
 
+// The smallest of `ascending` times that a share `q` (0 to 1) of them does not
+// exceed: 0.5 is the median, 1 the maximum. 0 if there is none.
+std::chrono::nanoseconds Quantile(
+    const std::vector<std::chrono::nanoseconds>& ascending, double q);
+
 // How late an executor ran what was due on it.
 struct Stalls {
   // From the start, or the last Take(), until now.
@@ -18,9 +23,10 @@ struct Stalls {
   // Of every tick that was due, by its intended time; ascending.
   std::vector<std::chrono::nanoseconds> lateness;
 
-  // The smallest lateness that a share `q` (0 to 1) of the ticks does not
-  // exceed: 0.5 is the median, 1 the maximum. 0 if no tick was due.
-  std::chrono::nanoseconds Quantile(double q) const;
+  // Of the lateness.
+  std::chrono::nanoseconds Quantile(double q) const {
+    return pagestall::Quantile(lateness, q);
+  }
   // 0 to 100.
   double StalledPercent() const;
 };

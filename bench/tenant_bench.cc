@@ -1,0 +1,113 @@
+// What a user of a service sees that shares its async executor with a scan.
+
+#include <benchmark/benchmark.h>
+
+#include "absl/flags/flag.h"
+#include "absl/strings/str_cat.h"
+#include "bench/row_name.h"
+#include "bench/scan_suite.h"
+#include "bench/suite.h"
+#include "fixtures/scan_benchmark.h"
+#include "fixtures/tenant.h"
+#include "lib/probe/stall_probe.h"
+
+ABSL_FLAG(int64_t, rate, 1000, "requests per second");
+ABSL_FLAG(int64_t, request_bytes, 64, "size of a request and of its response");
+ABSL_FLAG(int64_t, alone_ms, 1000,
+          "how long the service is watched without a scan");
+
+namespace pagestall {
+namespace {
+
+// What a family of rows takes for its time.
+struct Figure {
+  const char* family;
+  double quantile;
+};
+
+constexpr Figure kFigures[] = {
+    {"tenant_p50", 0.5}, {"tenant_p99", 0.99}, {"tenant_max", 1}};
+
+void ReportTenant(benchmark::State& state,
+                  const absl::StatusOr<TenantReport>& report, double quantile) {
+  if (!report.ok()) return ReportTime(state, report.status());
+  const auto microseconds = [](std::chrono::nanoseconds time) {
+    return static_cast<double>(time.count()) / 1e3;
+  };
+  const auto& latencies = report->latencies;
+  auto& counters = state.counters;
+  counters["requests"] = static_cast<double>(latencies.size());
+  counters["request_p50_us"] = microseconds(Quantile(latencies, 0.5));
+  counters["request_p99_us"] = microseconds(Quantile(latencies, 0.99));
+  counters["request_max_us"] = microseconds(Quantile(latencies, 1));
+  counters["arrival_late_max_us"] = microseconds(report->worst_arrival);
+  ReportTime(state, Quantile(latencies, quantile));
+}
+
+absl::Status CheckRange(const char* flag, int64_t value, int64_t most) {
+  if (value >= 1 && value <= most) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("--", flag, "=", value, ": must be from 1 to ", most));
+}
+
+absl::Status RegisterRows(ScanSuite& scans, Progress& progress) {
+  const int64_t rate = absl::GetFlag(FLAGS_rate);
+  const int64_t bytes = absl::GetFlag(FLAGS_request_bytes);
+  const int64_t alone_ms = absl::GetFlag(FLAGS_alone_ms);
+  absl::Status status = scans.ReadFlags();
+  status.Update(CheckRange("rate", rate, 1'000'000));
+  status.Update(CheckRange("request_bytes", bytes, int64_t{1} << 20));
+  status.Update(CheckRange("alone_ms", alone_ms, 3'600'000));
+  if (!status.ok()) return status;
+
+  const TenantOptions options{
+      .requests_per_second = static_cast<uint64_t>(rate),
+      .request_bytes = static_cast<size_t>(bytes)};
+  const std::string tenant =
+      absl::StrCat("/rate:", rate, "/request_bytes:", bytes);
+  for (const Figure& figure : kFigures) {
+    RegisterRow(absl::StrCat(figure.family, "/exec:async/load:idle", tenant,
+                             "/ms:", alone_ms),
+                RowTime::kManual, progress,
+                [options, figure, alone_ms](benchmark::State& state) {
+                  absl::StatusOr<TenantReport> report;
+                  for (auto _ : state) {
+                    report = Tenant::Alone(options,
+                                           std::chrono::milliseconds(alone_ms));
+                  }
+                  ReportTenant(state, report, figure.quantile);
+                });
+    for (const ScanConfig& config : scans.Configs()) {
+      if (config.executor.name != std::string("async")) continue;
+      RegisterRow(ScanRowName(figure.family, config, scans.options(), tenant),
+                  RowTime::kManual, progress,
+                  [&scans, config, options, figure](benchmark::State& state) {
+                    Tenant guest(options);
+                    ScanConfig shared = config;
+                    shared.watcher = &guest;
+                    if (RunScan(state, scans.fixture(), shared)) {
+                      ReportTenant(state, guest.Take(), figure.quantile);
+                    }
+                  });
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+}  // namespace pagestall
+
+int main(int argc, char** argv) {
+  pagestall::ScanSuite scans;
+  return pagestall::RunSuite(
+      argc, argv,
+      {.question =
+           "What does a user of a small service see while a scan runs on the "
+           "same async\nexecutor? The time of a row is the latency of its "
+           "requests (p50, p99, max),\nfrom their intended arrival.",
+       .register_rows =
+           [&](auto& progress) {
+             return pagestall::RegisterRows(scans, progress);
+           },
+       .prepare = [&](auto& progress) { return scans.Prepare(progress); }});
+}

@@ -1,0 +1,54 @@
+"""tenant_bench as a user meets it."""
+
+import subprocess
+
+import pytest
+
+from conftest import BUILD, ROOT, SMALL, Binary
+
+
+@pytest.fixture
+def tenant(scratch):
+    data = f"--data_dir={scratch / 'data'}"
+    return Binary("tenant_bench", scratch, [data, *SMALL, "--alone_ms=100"])
+
+
+def test_rows_are_the_golden_ones(scratch):
+    listed = subprocess.run(
+        [BUILD / "bench/tenant_bench", "--benchmark_list_tests"],
+        capture_output=True, text=True, check=True, cwd=scratch,
+    ).stdout  # fmt: skip
+    assert listed == (ROOT / "test/bench/tenant_bench.rows").read_text()
+
+
+def test_time_of_a_row_is_a_latency(tenant):
+    done, report = tenant.run_to_json("--benchmark_repetitions=2", "--rate=5000")
+    assert done.returncode == 0, done.stdout + done.stderr
+    families = set()
+    for run in report["benchmarks"]:
+        if run["run_type"] != "iteration":
+            continue
+        family = run["run_name"].split("/")[0]
+        families.add(family)
+        assert "/rate:5000/request_bytes:64/" in run["run_name"]
+        assert run["requests"] >= 1
+        assert 0 < run["request_p50_us"] <= run["request_p99_us"] <= run["request_max_us"]
+        counter = run[family.replace("tenant", "request") + "_us"]
+        assert run["real_time"] == pytest.approx(counter / 1e3, abs=2e-6)
+        assert ("stall_max_us" in run) == ("/io:" in run["run_name"])
+    assert families == {"tenant_p50", "tenant_p99", "tenant_max"}
+
+
+def test_requests_arrive_at_the_rate_that_was_asked_for(tenant):
+    done, report = tenant.run_to_json("--benchmark_filter=tenant_max/exec:async/load", "--rate=2000")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (run,) = report["benchmarks"]
+    assert run["requests"] >= 200  # in 100 ms; more if the timer is late
+
+
+@pytest.mark.parametrize("flag", ["--rate=0", "--rate=1000001", "--request_bytes=0", "--alone_ms=0"])
+def test_service_that_makes_no_sense_is_refused(tenant, flag):
+    done = tenant.run(flag)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"{flag}: must be from 1 to ")
+    assert len(done.stderr.splitlines()) == 1

@@ -1,0 +1,60 @@
+"""The probe as a package: installed, found by another project, used there."""
+
+import re
+import subprocess
+import time
+
+import pytest
+
+from conftest import BUILD, ROOT
+
+OUTSIDE = ROOT / "test/package"
+
+
+def run(*command, **options):
+    done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+@pytest.fixture
+def outside(scratch):
+    """The build folder of a project that uses what was installed."""
+    prefix, build = scratch / "prefix", scratch / "build"
+    run("cmake", "--install", BUILD, "--prefix", prefix)
+    # What was built with a sanitizer is linked with it.
+    flags = re.search(r"^CMAKE_CXX_FLAGS:\w+=(.*)$", (BUILD / "CMakeCache.txt").read_text(), re.MULTILINE)
+    run(
+        "cmake", "-G", "Ninja", "-S", OUTSIDE, "-B", build, f"-DCMAKE_PREFIX_PATH={prefix}",
+        f"-DCMAKE_CXX_FLAGS={flags.group(1)}",
+    )  # fmt: skip
+    run("cmake", "--build", build)
+    return build
+
+
+def test_outside_project_builds_and_sees_its_executor(outside):
+    tests = subprocess.run([outside / "index_test"], capture_output=True, text=True, check=False)
+    assert "[       OK ] Lookup.DoesNotBlock" in tests.stdout
+    assert "[  FAILED  ] Lookup.Blocks" in tests.stdout
+    assert re.search(r"blocked this thread for [5-9]\d\.\d+ ms, more than 5\.000 ms", tests.stdout)
+
+    with subprocess.Popen([outside / "service"], stderr=subprocess.PIPE, text=True) as service:
+        started = time.monotonic()
+        line = service.stderr.readline()
+        service.kill()
+    assert time.monotonic() - started >= 0.9
+    assert re.match(r"in 1\d{3}\.\d ms: blocked \d+\.\d ms; stalled ", line), line
+
+
+def test_readme_shows_what_is_tested():
+    """Each line of code of the section is in one of the programs."""
+    readme = (ROOT / "README.md").read_text()
+    section = readme.split("## In your own service and tests\n")[1].split("\n## ")[0]
+    shown = [line.strip() for line in section.splitlines() if line.startswith("    ")]
+    tested = {
+        line.strip()
+        for program in ("CMakeLists.txt", "service.cc", "index_test.cc")
+        for line in (OUTSIDE / program).read_text().splitlines()
+    }
+    assert len(shown) > 10
+    assert not [line for line in shown if line and line not in tested]
