@@ -11,6 +11,7 @@
 #include <asio/strand.hpp>
 #include <asio/use_awaitable.hpp>
 #include <cmath>
+#include <exception>
 #include <mutex>
 #include <utility>
 
@@ -88,7 +89,13 @@ StallProbe::StallProbe(const asio::any_io_executor& executor,
                        const Options& options)
     : state_(std::make_shared<State>(executor, options)) {}
 
-StallProbe::~StallProbe() { Stop(); }
+StallProbe::~StallProbe() {
+  try {
+    Stop();
+  } catch (const std::exception& /*no memory*/) {
+    // The coroutine ends with the execution context.
+  }
+}
 
 void StallProbe::Start() {
   {

@@ -1,6 +1,7 @@
-#include <asio.hpp>
 #include <gtest/gtest.h>
 #include <pagestall/probe/expect_not_blocked.h>
+
+#include <asio.hpp>
 #include <thread>
 
 using namespace std::chrono_literals;

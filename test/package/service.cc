@@ -1,6 +1,7 @@
+#include <pagestall/probe/executor_probe.h>
+
 #include <asio.hpp>
 #include <iostream>
-#include <pagestall/probe/executor_probe.h>
 
 asio::awaitable<void> Watch(pagestall::ExecutorProbe& probe) {
   asio::steady_timer timer(co_await asio::this_coro::executor);
