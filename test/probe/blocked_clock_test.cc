@@ -44,8 +44,9 @@ TEST_F(BlockedClockTest, SleepCounts) {
 
 TEST_F(BlockedClockTest, ComputingDoesNotCountHoweverBusyTheMachine) {
   const Busy others(4);
+  const auto clock = BlockedClock::Start();  // to start threads may sleep
   ComputeFor(100ms);
-  EXPECT_THAT(clock_->Elapsed().at_most, Lt(2ms));
+  EXPECT_THAT((*clock)->Elapsed().at_most, Lt(2ms));
 }
 
 TEST_F(BlockedClockTest, WaitForEventsDoesNotCount) {
