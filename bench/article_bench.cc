@@ -19,7 +19,6 @@ double Min(const std::vector<double>& values) {
 }
 
 absl::Status RegisterRows(ScanSuite& scans, Progress& progress) {
-  if (absl::Status status = scans.ReadFlags(); !status.ok()) return status;
   for (const ScanConfig& config : scans.Configs()) {
     RegisterRow(ScanRowName("scan", config, scans.options()), RowTime::kWall,
                 progress,
@@ -35,16 +34,10 @@ absl::Status RegisterRows(ScanSuite& scans, Progress& progress) {
 }  // namespace pagestall
 
 int main(int argc, char** argv) {
-  pagestall::ScanSuite scans;
-  return pagestall::RunSuite(
+  return pagestall::RunScanSuite(
       argc, argv,
-      {.question =
-           "How long does a strided sum of the dataset take by mmap and "
-           "by read,\non one thread, on a thread per file and on an "
-           "async executor, cold and warm?",
-       .register_rows =
-           [&](auto& progress) {
-             return pagestall::RegisterRows(scans, progress);
-           },
-       .prepare = [&](auto& progress) { return scans.Prepare(progress); }});
+      "How long does a strided sum of the dataset take by mmap and by read,\n"
+      "on one thread, on a thread per file and on an async executor, cold and "
+      "warm?",
+      pagestall::RegisterRows);
 }

@@ -6,6 +6,7 @@
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "bench/suite.h"
 #include "lib/file/errno_status.h"
 
 ABSL_FLAG(std::string, data_dir, "data",
@@ -31,13 +32,6 @@ constexpr int64_t kMaxBytes = std::numeric_limits<int64_t>::max();
 constexpr int64_t kMaxFiles = 4096;
 constexpr int64_t kMaxBufferKib = int64_t{1} << 20;
 
-absl::Status CheckRange(absl::string_view flag, int64_t value, int64_t most,
-                        int64_t least = 1) {
-  if (value >= least && value <= most) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      "--", flag, "=", value, ": must be from ", least, " to ", most));
-}
-
 absl::StatusOr<EvictMethod> ParseEvict(const std::string& name) {
   if (name == "auto" || name == "fadvise") return EvictMethod::kFadvise;
   if (name == "drop_caches") return EvictMethod::kDropCaches;
@@ -59,11 +53,11 @@ absl::StatusOr<ScanOptions> ScanOptionsFromFlags() {
   if (directory.empty()) {
     status = absl::InvalidArgumentError("--data_dir: must name a directory");
   }
-  status.Update(CheckRange("files", files, kMaxFiles));
-  status.Update(CheckRange("file_mib", file_mib, kMaxBytes >> 20));
-  status.Update(CheckRange("stride", stride, kMaxBytes));
-  status.Update(CheckRange("buffer_kib", buffer_kib, kMaxBufferKib));
-  status.Update(CheckRange("yield_kib", yield_kib, kMaxBufferKib, 0));
+  status.Update(CheckFlag("files", files, 1, kMaxFiles));
+  status.Update(CheckFlag("file_mib", file_mib, 1, kMaxBytes >> 20));
+  status.Update(CheckFlag("stride", stride, 1, kMaxBytes));
+  status.Update(CheckFlag("buffer_kib", buffer_kib, 1, kMaxBufferKib));
+  status.Update(CheckFlag("yield_kib", yield_kib, 0, kMaxBufferKib));
   if (status.ok() && file_mib > (kMaxBytes >> 20) / files) {
     status = absl::InvalidArgumentError(
         absl::StrCat("--files=", files, " --file_mib=", file_mib,

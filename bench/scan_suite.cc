@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "bench/suite.h"
 #include "fixtures/storage.h"
 #include "lib/executor/table.h"
 #include "lib/source/table.h"
@@ -51,6 +52,21 @@ absl::Status ScanSuite::Prepare(Progress& progress) {
     benchmark::AddCustomContext(name, value);
   }
   return absl::OkStatus();
+}
+
+int RunScanSuite(int argc, char** argv, const char* question,
+                 absl::Status (*register_rows)(ScanSuite& scans,
+                                               Progress& progress)) {
+  ScanSuite scans;
+  return RunSuite(
+      argc, argv,
+      {.question = question,
+       .register_rows =
+           [&](auto& progress) {
+             absl::Status status = scans.ReadFlags();
+             return status.ok() ? register_rows(scans, progress) : status;
+           },
+       .prepare = [&](auto& progress) { return scans.Prepare(progress); }});
 }
 
 }  // namespace pagestall

@@ -11,8 +11,7 @@
 
 namespace pagestall {
 
-// What the binaries share that scan the dataset. Outlives the rows, which refer
-// to its fixture.
+// What the rows of a binary share that scans the dataset. Outlives them.
 class ScanSuite {
  public:
   absl::Status ReadFlags();
@@ -31,6 +30,12 @@ class ScanSuite {
   ScanOptions options_;
   std::unique_ptr<ScanFixture> fixture_;
 };
+
+// RunSuite() for a binary that scans the dataset: `register_rows` is called
+// once the flags were read.
+int RunScanSuite(int argc, char** argv, const char* question,
+                 absl::Status (*register_rows)(ScanSuite& scans,
+                                               Progress& progress));
 
 }  // namespace pagestall
 

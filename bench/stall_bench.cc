@@ -41,12 +41,7 @@ constexpr Figure kFigures[] = {
      }},
 };
 
-absl::Status RegisterBaselines(const Figure& figure, Progress& progress) {
-  const int64_t ms = absl::GetFlag(FLAGS_baseline_ms);
-  if (ms < 1 || ms > 3'600'000) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--baseline_ms=", ms, ": must be from 1 to 3600000"));
-  }
+void RegisterBaselines(const Figure& figure, int64_t ms, Progress& progress) {
   for (const Baseline& baseline : Baselines()) {
     RegisterRow(absl::StrCat(figure.family, "/exec:async/load:", baseline.name,
                              "/ms:", ms),
@@ -60,16 +55,16 @@ absl::Status RegisterBaselines(const Figure& figure, Progress& progress) {
                   ReportTime(state, figure.of(report));
                 });
   }
-  return absl::OkStatus();
 }
 
 absl::Status RegisterRows(ScanSuite& scans, Progress& progress) {
-  if (absl::Status status = scans.ReadFlags(); !status.ok()) return status;
+  const int64_t ms = absl::GetFlag(FLAGS_baseline_ms);
+  if (absl::Status status = CheckFlag("baseline_ms", ms, 1, 3'600'000);
+      !status.ok()) {
+    return status;
+  }
   for (const Figure& figure : kFigures) {
-    if (absl::Status status = RegisterBaselines(figure, progress);
-        !status.ok()) {
-      return status;
-    }
+    RegisterBaselines(figure, ms, progress);
     for (const ScanConfig& config : scans.Configs()) {
       if (!config.executor.async) continue;
       RegisterRow(ScanRowName(figure.family, config, scans.options()),
@@ -100,19 +95,12 @@ absl::Status RegisterRows(ScanSuite& scans, Progress& progress) {
 }  // namespace pagestall
 
 int main(int argc, char** argv) {
-  pagestall::ScanSuite scans;
-  return pagestall::RunSuite(
+  return pagestall::RunScanSuite(
       argc, argv,
-      {.question =
-           "For how long does an async executor run nothing else during a "
-           "scan?\nThe time of a row is its stall (stall_max, stall_p99: how "
-           "late a coroutine\nran that is due every millisecond) or the time "
-           "that the executor's thread slept\nwhile it ran somebody's code "
-           "(blocked). Rows of probe_cost are scan times with\nand without "
-           "the probe.",
-       .register_rows =
-           [&](auto& progress) {
-             return pagestall::RegisterRows(scans, progress);
-           },
-       .prepare = [&](auto& progress) { return scans.Prepare(progress); }});
+      "For how long does an async executor run nothing else during a scan?\n"
+      "The time of a row is its stall (stall_max, stall_p99: how late a "
+      "coroutine\nran that is due every millisecond) or the time that the "
+      "executor's thread slept\nwhile it ran somebody's code (blocked). "
+      "Rows of probe_cost are scan times with\nand without the probe.",
+      pagestall::RegisterRows);
 }

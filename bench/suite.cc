@@ -91,6 +91,13 @@ int Refuse(const absl::Status& status) {
 
 }  // namespace
 
+absl::Status CheckFlag(const char* name, int64_t value, int64_t least,
+                       int64_t most) {
+  if (value >= least && value <= most) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "--", name, "=", value, ": must be from ", least, " to ", most));
+}
+
 benchmark::internal::Benchmark* RegisterRow(
     const std::string& name, RowTime time, Progress& progress,
     std::function<void(benchmark::State& state)> repetition) {

@@ -3,6 +3,7 @@
 
 #include <benchmark/benchmark.h>
 
+#include <cstdint>
 #include <functional>
 #include <string>
 
@@ -26,6 +27,11 @@ enum class RowTime {
   kWall,    // of the iteration
   kManual,  // what the row says by State::SetIterationTime()
 };
+
+// InvalidArgument, naming the flag and what it may be, for a value outside of
+// it.
+absl::Status CheckFlag(const char* name, int64_t value, int64_t least,
+                       int64_t most);
 
 // Registers a row whose repetitions are one iteration each. Each
 // is announced to `progress`, which keeps whether one has failed; reporters may

@@ -44,20 +44,13 @@ void ReportTenant(benchmark::State& state,
   ReportTime(state, Quantile(latencies, quantile));
 }
 
-absl::Status CheckRange(const char* flag, int64_t value, int64_t most) {
-  if (value >= 1 && value <= most) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("--", flag, "=", value, ": must be from 1 to ", most));
-}
-
 absl::Status RegisterRows(ScanSuite& scans, Progress& progress) {
   const int64_t rate = absl::GetFlag(FLAGS_rate);
   const int64_t bytes = absl::GetFlag(FLAGS_request_bytes);
   const int64_t alone_ms = absl::GetFlag(FLAGS_alone_ms);
-  absl::Status status = scans.ReadFlags();
-  status.Update(CheckRange("rate", rate, 1'000'000));
-  status.Update(CheckRange("request_bytes", bytes, int64_t{1} << 20));
-  status.Update(CheckRange("alone_ms", alone_ms, 3'600'000));
+  absl::Status status = CheckFlag("rate", rate, 1, 1'000'000);
+  status.Update(CheckFlag("request_bytes", bytes, 1, int64_t{1} << 20));
+  status.Update(CheckFlag("alone_ms", alone_ms, 1, 3'600'000));
   if (!status.ok()) return status;
 
   const TenantOptions options{
@@ -98,16 +91,10 @@ absl::Status RegisterRows(ScanSuite& scans, Progress& progress) {
 }  // namespace pagestall
 
 int main(int argc, char** argv) {
-  pagestall::ScanSuite scans;
-  return pagestall::RunSuite(
+  return pagestall::RunScanSuite(
       argc, argv,
-      {.question =
-           "What does a user of a small service see while a scan runs on the "
-           "same async\nexecutor? The time of a row is the latency of its "
-           "requests (p50, p99, max),\nfrom their intended arrival.",
-       .register_rows =
-           [&](auto& progress) {
-             return pagestall::RegisterRows(scans, progress);
-           },
-       .prepare = [&](auto& progress) { return scans.Prepare(progress); }});
+      "What does a user of a small service see while a scan runs on the same "
+      "async\nexecutor? The time of a row is the latency of its requests (p50, "
+      "p99, max),\nfrom their intended arrival.",
+      pagestall::RegisterRows);
 }

@@ -62,7 +62,7 @@ class Ledger {
 
   bool used() const { return clocks_ > 0; }
   void AddClock() {
-    if (clocks_++ > 0) return;
+    if (clocks_++ > 0) return Settle();
     last_ = Read();
     waited_ = {};
     credit_ = {};
@@ -162,7 +162,6 @@ absl::StatusOr<std::unique_ptr<BlockedClock>> BlockedClock::Start() {
   Ledger& ledger = Ledger::OfThisThread();
   if (absl::Status status = ledger.Open(); !status.ok()) return status;
   ledger.AddClock();
-  ledger.Settle();
   std::unique_ptr<BlockedClock> clock(new BlockedClock);
   clock->start_ = ledger.total();
   return clock;
@@ -173,8 +172,7 @@ BlockedClock::~BlockedClock() { Ledger::OfThisThread().RemoveClock(); }
 BlockedTime BlockedClock::Elapsed() const {
   Ledger& ledger = Ledger::OfThisThread();
   ledger.Settle();
-  return {.at_least = ledger.total().at_least - start_.at_least,
-          .at_most = ledger.total().at_most - start_.at_most};
+  return ledger.total() - start_;
 }
 
 // For epoll_wait(), below, which has no namespace.

@@ -12,6 +12,11 @@ namespace pagestall {
 struct BlockedTime {
   std::chrono::nanoseconds at_least{0};
   std::chrono::nanoseconds at_most{0};
+
+  BlockedTime operator-(const BlockedTime& before) const {
+    return {.at_least = at_least - before.at_least,
+            .at_most = at_most - before.at_most};
+  }
 };
 
 // Measures for how long the calling thread is blocked: asleep (in a page fault,

@@ -31,7 +31,7 @@ std::string ExecutorReport::ToString() const {
 void ExecutorProbe::Start() {
   thread_ = FaultsAndSwitches::OfThisThread();
   stalls_.Start();
-  blocked_ = BlockedClock::Start();
+  clock_ = BlockedClock::Start();
 }
 
 ExecutorReport ExecutorProbe::Take() { return Report(stalls_.Take()); }
@@ -41,11 +41,12 @@ ExecutorReport ExecutorProbe::Stop() { return Report(stalls_.Stop()); }
 ExecutorReport ExecutorProbe::Report(Stalls stalls) {
   ExecutorReport report;
   report.stalls = std::move(stalls);
-  if (blocked_.ok()) {
-    report.blocked = (*blocked_)->Elapsed();
-    blocked_ = BlockedClock::Start();
+  if (clock_.ok()) {
+    const BlockedTime now = (*clock_)->Elapsed();
+    report.blocked = now - blocked_;
+    blocked_ = now;
   } else {
-    report.blocked = blocked_.status();
+    report.blocked = clock_.status();
   }
   const FaultsAndSwitches now = FaultsAndSwitches::OfThisThread();
   report.thread = now - thread_;

@@ -48,7 +48,9 @@ class ExecutorProbe {
   ExecutorReport Report(Stalls stalls);
 
   StallProbe stalls_;
-  absl::StatusOr<std::unique_ptr<BlockedClock>> blocked_;
+  absl::StatusOr<std::unique_ptr<BlockedClock>> clock_;
+  // At the start of the window.
+  BlockedTime blocked_;
   FaultsAndSwitches thread_;
 };
 

@@ -12,8 +12,8 @@ namespace pagestall {
 // Threads that blocking calls are handed to, each with a queue of its own.
 //
 // Not an asio::thread_pool: its threads wait on a condition variable, and to
-// signal one may put the caller to sleep (glibc 2.36: pthread_cond_signal()
-// waits for those that it woke before to leave). The caller is the executor
+// signal one may put the caller to sleep (on a futex in glibc 2.36's
+// pthread_cond_signal()). The caller is the executor
 // that is to be kept awake.
 class BlockingPool {
  public:

@@ -1,24 +1,14 @@
 """tenant_bench as a user meets it."""
 
-import subprocess
-
 import pytest
 
-from conftest import BUILD, ROOT, SMALL, Binary
+from conftest import SMALL, Binary
 
 
 @pytest.fixture
 def tenant(scratch):
     data = f"--data_dir={scratch / 'data'}"
     return Binary("tenant_bench", scratch, [data, *SMALL, "--alone_ms=100"])
-
-
-def test_rows_are_the_golden_ones(scratch):
-    listed = subprocess.run(
-        [BUILD / "bench/tenant_bench", "--benchmark_list_tests"],
-        capture_output=True, text=True, check=True, cwd=scratch,
-    ).stdout  # fmt: skip
-    assert listed == (ROOT / "test/bench/tenant_bench.rows").read_text()
 
 
 def test_time_of_a_row_is_a_latency(tenant):
