@@ -3,6 +3,7 @@
 #include <asio/awaitable.hpp>
 #include <asio/co_spawn.hpp>
 #include <asio/io_context.hpp>
+#include <asio/steady_timer.hpp>
 #include <exception>
 #include <utility>
 #include <vector>
@@ -67,6 +68,9 @@ class AsyncScanBase : public Scan {
 
   // The sources go first: they refer to the environment.
   asio::io_context io_context_{1};
+  // Never set. With it the io_context polls and waits in epoll, as that of any
+  // service does that has a timer or a socket; it has one when probed anyway.
+  asio::steady_timer polled_{io_context_};
   AsyncEnvironment environment_;
   std::vector<std::unique_ptr<AsyncSource>> sources_;
 
