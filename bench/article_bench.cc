@@ -20,6 +20,7 @@ double Min(const std::vector<double>& values) {
 
 absl::Status RegisterRows(ScanSuite& scans, Progress& progress) {
   for (const ScanConfig& config : scans.Configs()) {
+    if (!IsOfTheArticle(config.source)) continue;
     RegisterRow(ScanRowName("scan", config, scans.options()), RowTime::kWall,
                 progress,
                 [&scans, config](benchmark::State& state) {

@@ -13,9 +13,15 @@ std::string ScanRowName(absl::string_view family, const ScanConfig& config,
     absl::StrAppend(&name,
                     "/buffer_kib:", config.source_options.buffer_bytes >> 10);
   }
-  if (config.source_options.yield_bytes > 0) {
+  if (config.source.chunk_bytes > 0) {
     absl::StrAppend(&name,
-                    "/yield_kib:", config.source_options.yield_bytes >> 10);
+                    "/chunk_kib:", config.source_options.chunk_bytes >> 10);
+  }
+  if (config.source.ahead > 0) {
+    absl::StrAppend(&name, "/ahead:", config.source_options.ahead);
+  }
+  if (config.yield_bytes > 0) {
+    absl::StrAppend(&name, "/yield_kib:", config.yield_bytes >> 10);
   }
   absl::StrAppend(&name, more, "/files:", options.dataset.files,
                   "/mib:", options.dataset.file_bytes >> 20,

@@ -14,6 +14,8 @@ struct ScanOptions {
   DatasetSpec dataset;
   uint64_t stride;
   size_t buffer_bytes;
+  size_t chunk_bytes;  // 0: the source's own
+  size_t ahead;        // 0: the source's own
   size_t yield_bytes;  // 0: no row yields
   EvictMethod evict;
 };

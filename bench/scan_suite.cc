@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "absl/strings/string_view.h"
 #include "bench/suite.h"
 #include "fixtures/storage.h"
 #include "lib/executor/table.h"
@@ -29,17 +30,23 @@ std::vector<ScanConfig> ScanSuite::Configs() const {
       }
       for (const size_t yield_bytes : yields) {
         for (const CacheState cache : {CacheState::kCold, CacheState::kWarm}) {
-          configs.push_back(
-              {.executor = executor,
-               .source = source,
-               .cache = cache,
-               .source_options = {.buffer_bytes = options_.buffer_bytes,
-                                  .yield_bytes = yield_bytes}});
+          configs.push_back({.executor = executor,
+                             .source = source,
+                             .cache = cache,
+                             .source_options = OptionsOf(source),
+                             .yield_bytes = yield_bytes});
         }
       }
     }
   }
   return configs;
+}
+
+SourceOptions ScanSuite::OptionsOf(const Source& source) const {
+  return {.buffer_bytes = options_.buffer_bytes,
+          .chunk_bytes = options_.chunk_bytes > 0 ? options_.chunk_bytes
+                                                  : source.chunk_bytes,
+          .ahead = options_.ahead > 0 ? options_.ahead : source.ahead};
 }
 
 absl::Status ScanSuite::Prepare(Progress& progress) {
@@ -52,6 +59,11 @@ absl::Status ScanSuite::Prepare(Progress& progress) {
     benchmark::AddCustomContext(name, value);
   }
   return absl::OkStatus();
+}
+
+bool IsOfTheArticle(const Source& source) {
+  return source.name == absl::string_view("mmap") ||
+         source.name == absl::string_view("read");
 }
 
 int RunScanSuite(int argc, char** argv, const char* question,

@@ -21,6 +21,9 @@ class ScanSuite {
   // what can yield in a coroutine, without and with.
   std::vector<ScanConfig> Configs() const;
 
+  // What the flags, or the source itself, say of its options.
+  SourceOptions OptionsOf(const Source& source) const;
+
   // Makes the dataset and adds what it lies on to the report's context.
   absl::Status Prepare(Progress& progress);
   // After Prepare().
@@ -30,6 +33,9 @@ class ScanSuite {
   ScanOptions options_;
   std::unique_ptr<ScanFixture> fixture_;
 };
+
+// Whether the article has measured it: mmap and read.
+bool IsOfTheArticle(const Source& source);
 
 // RunSuite() for a binary that scans the dataset: `register_rows` is called
 // once the flags were read.

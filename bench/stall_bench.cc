@@ -77,7 +77,7 @@ absl::Status RegisterRows(ScanSuite& scans, Progress& progress) {
   }
   // What the probe itself costs: the same scan with it and without.
   for (ScanConfig config : scans.Configs()) {
-    if (!config.executor.async) continue;
+    if (!config.executor.async || !IsOfTheArticle(config.source)) continue;
     for (const bool probe : {true, false}) {
       config.probe = probe;
       RegisterRow(ScanRowName("probe_cost", config, scans.options(),

@@ -37,3 +37,4 @@ else()
 endif()
 
 include(${CMAKE_CURRENT_LIST_DIR}/asio.cmake)
+include(${CMAKE_CURRENT_LIST_DIR}/uring.cmake)

@@ -1,9 +1,12 @@
 #include "lib/executor/async.h"
 
+#include <algorithm>
 #include <asio/awaitable.hpp>
 #include <asio/co_spawn.hpp>
 #include <asio/io_context.hpp>
+#include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
+#include <asio/use_awaitable.hpp>
 #include <exception>
 #include <utility>
 #include <vector>
@@ -14,14 +17,36 @@
 namespace pagestall {
 namespace {
 
+// Lets others run after every `yield_bytes`.
+asio::awaitable<void> AddYielding(Chunk bytes, size_t yield_bytes,
+                                  StridedSum& sum) {
+  while (!bytes.empty()) {
+    const Chunk next = bytes.first(std::min(yield_bytes, bytes.size()));
+    sum.Add(next);
+    bytes.remove_prefix(next.size());
+    co_await asio::post(asio::use_awaitable);
+  }
+}
+
 asio::awaitable<absl::StatusOr<uint64_t>> SumFile(AsyncSource& source,
-                                                  uint64_t stride) {
+                                                  uint64_t stride,
+                                                  size_t yield_bytes) {
   StridedSum sum(stride);
   while (true) {
-    const absl::StatusOr<Chunk> chunk = co_await source.Next();
+    const absl::StatusOr<AwaitedChunk> chunk = co_await source.Next();
     if (!chunk.ok()) co_return chunk.status();
-    if (chunk->empty()) co_return sum.value();
-    sum.Add(*chunk);
+    const Chunk bytes = chunk->bytes;
+    if (bytes.empty()) co_return sum.value();
+    if (chunk->touch_on != nullptr) {
+      co_await chunk->touch_on->Run([bytes, &sum] {
+        sum.Add(bytes);
+        return sum.value();
+      });
+    } else if (yield_bytes > 0) {
+      co_await AddYielding(bytes, yield_bytes, sum);
+    } else {
+      sum.Add(bytes);
+    }
   }
 }
 
@@ -32,10 +57,11 @@ void RethrowIfAny(const std::exception_ptr& exception) {
 class AsyncScanBase : public Scan {
  public:
   explicit AsyncScanBase(const ScanSpec& spec)
-      : environment_(spec.paths.size()),
+      : environment_(io_context_.get_executor(), spec.paths.size()),
         sums_(spec.paths.size()),
         pending_(spec.paths.size()),
         stride_(spec.stride),
+        yield_bytes_(spec.yield_bytes),
         watchers_(spec.watchers) {}
 
   absl::Status Open(const Source& source, const ScanSpec& spec) {
@@ -62,17 +88,16 @@ class AsyncScanBase : public Scan {
   virtual void Spawn() = 0;
 
   asio::awaitable<void> SumOne(size_t file) {
-    sums_[file] = co_await SumFile(*sources_[file], stride_);
+    sums_[file] = co_await SumFile(*sources_[file], stride_, yield_bytes_);
     if (--pending_ == 0) TellEnd();
   }
 
-  // The sources go first: they refer to the environment.
   asio::io_context io_context_{1};
   // Never set. With it the io_context polls and waits in epoll, as that of any
   // service does that has a timer or a socket; it has one when probed anyway.
   asio::steady_timer polled_{io_context_};
-  AsyncEnvironment environment_;
   std::vector<std::unique_ptr<AsyncSource>> sources_;
+  AsyncEnvironment environment_;  // goes before them
 
  private:
   void TellEnd() {
@@ -82,6 +107,7 @@ class AsyncScanBase : public Scan {
   FileSums sums_;
   size_t pending_;  // files whose sum is not delivered
   uint64_t stride_;
+  size_t yield_bytes_;
   std::vector<ScanWatcher*> watchers_;
 };
 

@@ -29,6 +29,9 @@ struct ScanSpec {
   std::vector<std::string> paths;
   uint64_t stride = 512;
   SourceOptions source_options;
+  // Of async executors: a coroutine lets the others run after so many bytes of
+  // what it was handed at once; 0: never.
+  size_t yield_bytes = 0;
   // Of async executors; the others call none. They must outlive the scan.
   std::vector<ScanWatcher*> watchers;
 };

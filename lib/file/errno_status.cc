@@ -16,7 +16,8 @@ absl::Status ErrnoStatus(int error_number, absl::string_view operation,
                          absl::string_view path, absl::string_view advice) {
   return absl::Status(
       absl::ErrnoToStatusCode(error_number),
-      absl::StrCat(operation, " ", QuotedPath(path), ": ",
+      absl::StrCat(operation, path.empty() ? "" : " ",
+                   path.empty() ? "" : QuotedPath(path), ": ",
                    std::generic_category().message(error_number),
                    advice.empty() ? "" : "; ", advice));
 }

@@ -12,9 +12,11 @@ std::string QuotedPath(absl::string_view path);
 
 // Returns the error that says that `operation` on `path` failed with
 // `error_number`, and what the user can do: "open '/d/x': Permission denied;
-// pass --data_dir". The code is the canonical one of the errno value.
+// pass --data_dir". The code is the canonical one of the errno value. Without a
+// path where none is known.
 absl::Status ErrnoStatus(int error_number, absl::string_view operation,
-                         absl::string_view path, absl::string_view advice = "");
+                         absl::string_view path = "",
+                         absl::string_view advice = "");
 
 }  // namespace pagestall
 

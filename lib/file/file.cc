@@ -2,14 +2,35 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstddef>
 
 #include "absl/strings/str_cat.h"
 #include "lib/file/errno_status.h"
 
 namespace pagestall {
+namespace {
+
+// linux/stat.h has these from 6.1 on; libc headers may be older than the
+// kernel. The structure's size is fixed (statx(2)), of which this is a part.
+constexpr unsigned kStatxDioAlign = 0x2000;
+struct StatxDio {
+  uint32_t mask;
+  uint32_t unused[37];
+  uint32_t memory_align;
+  uint32_t offset_align;
+  uint32_t rest[24];
+};
+static_assert(sizeof(StatxDio) == 256);
+static_assert(offsetof(StatxDio, memory_align) == 0x98);
+
+constexpr char kNoDirect[] = "this file system has no O_DIRECT";
+
+}  // namespace
 
 absl::StatusOr<File> File::Open(std::string path, int flags, mode_t mode) {
   int fd;
@@ -18,6 +39,13 @@ absl::StatusOr<File> File::Open(std::string path, int flags, mode_t mode) {
   } while (fd < 0 && errno == EINTR);
   if (fd < 0) return ErrnoStatus(errno, "open", path);
   return File(fd, std::move(path));
+}
+
+absl::StatusOr<File> File::OpenDirect(std::string path) {
+  absl::StatusOr<File> file = Open(path, O_RDONLY | O_DIRECT);
+  if (!absl::IsInvalidArgument(file.status())) return file;
+  return absl::UnimplementedError(
+      absl::StrCat("open ", QuotedPath(path), ": ", kNoDirect));
 }
 
 File::~File() {
@@ -30,12 +58,13 @@ absl::StatusOr<uint64_t> File::Size() const {
   return static_cast<uint64_t>(status.st_size);
 }
 
-absl::StatusOr<size_t> File::Read(absl::Span<uint8_t> buffer,
-                                  uint64_t offset) const {
+absl::StatusOr<size_t> File::Read(absl::Span<uint8_t> buffer, uint64_t offset,
+                                  int flags) const {
   size_t done = 0;
   while (done < buffer.size()) {
-    const ssize_t count = pread(fd_, buffer.data() + done, buffer.size() - done,
-                                static_cast<off_t>(offset + done));
+    const struct iovec rest = {buffer.data() + done, buffer.size() - done};
+    const ssize_t count =
+        preadv2(fd_, &rest, 1, static_cast<off_t>(offset + done), flags);
     if (count == 0) break;
     if (count > 0) {
       done += static_cast<size_t>(count);
@@ -45,6 +74,42 @@ absl::StatusOr<size_t> File::Read(absl::Span<uint8_t> buffer,
     }
   }
   return done;
+}
+
+absl::StatusOr<size_t> File::ReadCached(absl::Span<uint8_t> buffer,
+                                        uint64_t offset) const {
+  const struct iovec all = {buffer.data(), buffer.size()};
+  ssize_t count;
+  do {
+    count = preadv2(fd_, &all, 1, static_cast<off_t>(offset), RWF_NOWAIT);
+  } while (count < 0 && errno == EINTR);
+  if (count >= 0) return static_cast<size_t>(count);
+  if (errno == EAGAIN) return 0;
+  return ErrnoStatus(errno, absl::StrCat("read cached bytes at ", offset),
+                     path_);
+}
+
+absl::Status File::Advise(int advice) const {
+  const int error = posix_fadvise(fd_, 0, 0, advice);
+  if (error != 0) return ErrnoStatus(error, "posix_fadvise", path_);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<size_t> File::DirectAlignment() const {
+  StatxDio status{};
+  if (statx(fd_, "", AT_EMPTY_PATH, kStatxDioAlign,
+            reinterpret_cast<struct statx*>(&status)) != 0) {
+    return ErrnoStatus(errno, "statx", path_);
+  }
+  if ((status.mask & kStatxDioAlign) == 0) {
+    return static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  }
+  if (status.offset_align == 0) {
+    return absl::UnimplementedError(
+        absl::StrCat("read ", QuotedPath(path_), ": ", kNoDirect));
+  }
+  return std::max<size_t>(
+      {status.offset_align, status.memory_align, alignof(std::max_align_t)});
 }
 
 absl::Status File::Write(absl::Span<const uint8_t> bytes,

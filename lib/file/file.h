@@ -23,6 +23,10 @@ class File {
   static absl::StatusOr<File> Open(std::string path, int flags,
                                    mode_t mode = 0);
 
+  // open(2) for reads around the page cache (O_DIRECT). Unimplemented where the
+  // file system does not support it.
+  static absl::StatusOr<File> OpenDirect(std::string path);
+
   File(File&& other) noexcept
       : fd_(std::exchange(other.fd_, -1)), path_(std::move(other.path_)) {}
   File& operator=(File&& other) noexcept {
@@ -40,9 +44,24 @@ class File {
 
   // Reads from `offset` until `buffer` is full or the file ends, through
   // interruptions and short reads. Returns the bytes read: fewer than the
-  // buffer holds only at the end of the file.
-  absl::StatusOr<size_t> Read(absl::Span<uint8_t> buffer,
-                              uint64_t offset) const;
+  // buffer holds only at the end of the file. `flags` are those of preadv2(2):
+  // Unimplemented where the kernel or the file system does not know one.
+  absl::StatusOr<size_t> Read(absl::Span<uint8_t> buffer, uint64_t offset,
+                              int flags = 0) const;
+
+  // Reads what the page cache holds from `offset` on (RWF_NOWAIT, preadv2(2)),
+  // up to all that `buffer` holds. Returns the bytes read, which may be 0.
+  // Unimplemented where the file system cannot.
+  absl::StatusOr<size_t> ReadCached(absl::Span<uint8_t> buffer,
+                                    uint64_t offset) const;
+
+  // posix_fadvise(2) on the whole file.
+  absl::Status Advise(int advice) const;
+
+  // What O_DIRECT wants offsets, lengths and memory to be a multiple of
+  // (statx(2), Linux 6.1; a page where the kernel does not tell), at least what
+  // aligned_alloc(3) takes. Unimplemented without O_DIRECT.
+  absl::StatusOr<size_t> DirectAlignment() const;
 
   // Writes all of `bytes` at `offset`, through interruptions and short writes.
   absl::Status Write(absl::Span<const uint8_t> bytes, uint64_t offset) const;

@@ -1,12 +1,82 @@
 #include "lib/file/mapping.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <system_error>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "lib/file/errno_status.h"
 
 namespace pagestall {
+namespace {
+
+absl::Status Advise(absl::Span<const uint8_t> bytes, int advice,
+                    absl::string_view operation) {
+  if (bytes.empty()) return absl::OkStatus();
+  while (madvise(const_cast<uint8_t*>(bytes.data()), bytes.size(), advice) !=
+         0) {
+    if (errno != EINTR && errno != EAGAIN) {
+      return ErrnoStatus(errno, operation);
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status AdviseWillNeed(absl::Span<const uint8_t> bytes) {
+  return Advise(bytes, MADV_WILLNEED, "madvise(MADV_WILLNEED)");
+}
+
+absl::Status PopulateRead(absl::Span<const uint8_t> bytes) {
+  return Advise(bytes, kMadvisePopulateRead, "madvise(MADV_POPULATE_READ)");
+}
+
+absl::Status LockOnFault(absl::Span<const uint8_t> bytes) {
+  if (mlock2(bytes.data(), bytes.size(), MLOCK_ONFAULT) == 0) {
+    return absl::OkStatus();
+  }
+  // ENOMEM and EAGAIN are about the limit as well (mlock(2)).
+  return absl::ResourceExhaustedError(
+      absl::StrCat("lock ", bytes.size(),
+                   " bytes in memory: ", std::generic_category().message(errno),
+                   "; raise RLIMIT_MEMLOCK (ulimit -l)"));
+}
+
+void Unlock(absl::Span<const uint8_t> bytes) {
+  munlock(bytes.data(), bytes.size());
+}
+
+absl::StatusOr<size_t> CountReadyBytes(absl::Span<const uint8_t> bytes) {
+  static const size_t page_bytes = sysconf(_SC_PAGESIZE);
+  std::vector<unsigned char> pages((bytes.size() + page_bytes - 1) /
+                                   page_bytes);
+  if (mincore(const_cast<uint8_t*>(bytes.data()), bytes.size(), pages.data()) !=
+      0) {
+    return ErrnoStatus(errno, "mincore");
+  }
+  const auto missing =
+      std::find_if(pages.begin(), pages.end(),
+                   [](unsigned char page) { return (page & 1) == 0; });
+  return std::min<size_t>(bytes.size(), (missing - pages.begin()) * page_bytes);
+}
+
+absl::Status Mapping::AdviseSequential() const {
+  return Advise(bytes_, MADV_SEQUENTIAL, "madvise(MADV_SEQUENTIAL)");
+}
+
+absl::Status Mapping::AdviseRandom() const {
+  return Advise(bytes_, MADV_RANDOM, "madvise(MADV_RANDOM)");
+}
+
+void Mapping::AdviseHugePages() const {
+  if (bytes_.empty()) return;
+  madvise(const_cast<uint8_t*>(bytes_.data()), bytes_.size(), MADV_HUGEPAGE);
+}
 
 absl::StatusOr<Mapping> Mapping::Map(const File& file) {
   absl::StatusOr<uint64_t> size = file.Size();

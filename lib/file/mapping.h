@@ -1,6 +1,7 @@
 #ifndef PAGESTALL_LIB_FILE_MAPPING_H_
 #define PAGESTALL_LIB_FILE_MAPPING_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -11,12 +12,42 @@
 
 namespace pagestall {
 
+// What madvise(2) is asked for, for callers that make the call in another way.
+// Linux 5.14, and newer than some C libraries' headers.
+inline constexpr int kMadvisePopulateRead = 22;
+
+// madvise(2) on a part of a mapping that begins at a page's start.
+//
+// Begins to read it, without a wait for the device; the kernel caps how much
+// one call begins by the device's read-ahead.
+absl::Status AdviseWillNeed(absl::Span<const uint8_t> bytes);
+// Reads and maps it before it returns (MADV_POPULATE_READ).
+absl::Status PopulateRead(absl::Span<const uint8_t> bytes);
+
+// Keeps in memory what of it is, or will be, mapped; reads nothing
+// (mlock2(MLOCK_ONFAULT), Linux 4.4). It counts against RLIMIT_MEMLOCK.
+absl::Status LockOnFault(absl::Span<const uint8_t> bytes);
+void Unlock(absl::Span<const uint8_t> bytes);
+
+// How many bytes of a part of a mapping, from its begin on, are in memory and
+// read (mincore(2)): touching them waits for no device. `bytes` must begin at a
+// page's start. To be believed where MincoreTellsTruth().
+absl::StatusOr<size_t> CountReadyBytes(absl::Span<const uint8_t> bytes);
+
 // A whole file mapped for reading (MAP_SHARED). Owns the mapping, not the file,
 // which may be closed while the mapping lives (mmap(2)). Mapping reads nothing:
 // the first touch of each page does, on the thread that touches it.
 class Mapping {
  public:
   static absl::StatusOr<Mapping> Map(const File& file);
+
+  // How the mapping will be touched, which decides how much more than a touched
+  // page the kernel reads: front to back, or in no order.
+  absl::Status AdviseSequential() const;
+  absl::Status AdviseRandom() const;
+  // That it is read, where the file system can, in folios of a huge page,
+  // whatever the device's read-ahead. Without effect elsewhere.
+  void AdviseHugePages() const;
 
   Mapping(Mapping&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}
   Mapping& operator=(Mapping&& other) noexcept {
@@ -28,6 +59,11 @@ class Mapping {
   // The file's bytes; empty for an empty file. To touch a page behind the end
   // of a file that was truncated since raises SIGBUS.
   absl::Span<const uint8_t> bytes() const { return bytes_; }
+
+  // Up to `size` bytes from `offset` on; fewer where the mapping ends.
+  absl::Span<const uint8_t> At(uint64_t offset, size_t size) const {
+    return bytes_.subspan(std::min<uint64_t>(offset, bytes_.size()), size);
+  }
 
  private:
   explicit Mapping(absl::Span<const uint8_t> bytes) : bytes_(bytes) {}

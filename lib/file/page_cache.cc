@@ -35,13 +35,10 @@ struct Cachestat {
   uint64_t recently_evicted;
 };
 
-// mincore(2) tells the truth to those who own the file or may write it
-// (can_do_mincore() in the kernel's mm/mincore.c).
-bool MincoreTellsTruth(const File& file) {
-  struct stat status;
-  if (fstat(file.fd(), &status) != 0) return false;
-  if (status.st_uid == geteuid()) return true;
-  return access(absl::StrCat("/proc/self/fd/", file.fd()).c_str(), W_OK) == 0;
+// A length of 0 means up to the end.
+int CallCachestat(const File& file, CachestatRange range, Cachestat& counts) {
+  return static_cast<int>(
+      syscall(kSysCachestat, file.fd(), &range, &counts, 0u));
 }
 
 absl::StatusOr<uint64_t> CountByMincore(const File& file, uint64_t total) {
@@ -58,6 +55,26 @@ absl::StatusOr<uint64_t> CountByMincore(const File& file, uint64_t total) {
 
 }  // namespace
 
+bool MincoreTellsTruth(const File& file) {
+  struct stat status;
+  if (fstat(file.fd(), &status) != 0) return false;
+  if (status.st_uid == geteuid()) return true;
+  return access(absl::StrCat("/proc/self/fd/", file.fd()).c_str(), W_OK) == 0;
+}
+
+absl::StatusOr<bool> AllCached(const File& file, uint64_t offset,
+                               uint64_t size) {
+  if (size == 0) return true;
+  static const uint64_t page_bytes = sysconf(_SC_PAGESIZE);
+  Cachestat counts{};
+  if (CallCachestat(file, {.offset = offset, .length = size}, counts) != 0) {
+    return ErrnoStatus(errno, "cachestat", file.path());
+  }
+  const uint64_t first = offset / page_bytes;
+  const uint64_t last = (offset + size - 1) / page_bytes;
+  return counts.cache == last - first + 1;
+}
+
 absl::StatusOr<Residency> CountResident(const File& file) {
   absl::StatusOr<uint64_t> size = file.Size();
   if (!size.ok()) return size.status();
@@ -65,9 +82,8 @@ absl::StatusOr<Residency> CountResident(const File& file) {
   Residency residency{.total = (*size + page_bytes - 1) / page_bytes};
   if (residency.total == 0) return residency;
 
-  CachestatRange whole_file{.offset = 0, .length = 0};
   Cachestat counts{};
-  if (syscall(kSysCachestat, file.fd(), &whole_file, &counts, 0u) == 0) {
+  if (CallCachestat(file, {.offset = 0, .length = 0}, counts) == 0) {
     residency.resident = counts.cache;
     return residency;
   }

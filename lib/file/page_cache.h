@@ -29,6 +29,17 @@ struct Residency {
 // write: the kernel hides the answer (cachestat refuses, mincore says "all").
 absl::StatusOr<Residency> CountResident(const File& file);
 
+// Whether the page cache holds every page of `size` bytes from `offset` on; one
+// counts from when its read has begun, before it holds anything. By
+// cachestat(2) alone: Unimplemented or PermissionDenied without it.
+absl::StatusOr<bool> AllCached(const File& file, uint64_t offset,
+                               uint64_t size);
+
+// Whether mincore(2) tells the truth of this file. It does to those who own it
+// or may write it (can_do_mincore() in the kernel's mm/mincore.c); to others it
+// says that every page is resident.
+bool MincoreTellsTruth(const File& file);
+
 // Asks the kernel to drop the file's pages: fdatasync(2), because dirty pages
 // are kept, then posix_fadvise(POSIX_FADV_DONTNEED). Pages that are mapped,
 // locked or being read stay without an error: count them afterwards.

@@ -1,9 +1,6 @@
 #ifndef PAGESTALL_LIB_SOURCE_ALWAYS_READY_H_
 #define PAGESTALL_LIB_SOURCE_ALWAYS_READY_H_
 
-#include <algorithm>
-#include <asio/post.hpp>
-#include <asio/use_awaitable.hpp>
 #include <memory>
 #include <string>
 #include <utility>
@@ -13,9 +10,7 @@
 namespace pagestall {
 
 // A blocking source in an async source's clothes: its await is always ready.
-// Whatever sleep the source needs, the executor's thread sleeps it. With
-// SourceOptions::yield_bytes it hands out no more than that at once and lets
-// the executor run others before the next; otherwise it never does.
+// Whatever sleep the source needs, the executor's thread sleeps it.
 template <typename Blocking>
 class AlwaysReady final : public AsyncSource {
  public:
@@ -25,32 +20,28 @@ class AlwaysReady final : public AsyncSource {
     absl::StatusOr<std::unique_ptr<BlockingSource>> source =
         Blocking::Open(path, options);
     if (!source.ok()) return source.status();
-    return std::make_unique<AlwaysReady>(*std::move(source),
-                                         options.yield_bytes);
+    return std::make_unique<AlwaysReady>(*std::move(source));
   }
 
-  AlwaysReady(std::unique_ptr<BlockingSource> source, size_t yield_bytes)
-      : source_(std::move(source)), yield_bytes_(yield_bytes) {}
+  explicit AlwaysReady(std::unique_ptr<BlockingSource> source)
+      : source_(std::move(source)) {}
 
-  asio::awaitable<absl::StatusOr<Chunk>> Next() override {
-    if (yield_bytes_ == 0) co_return source_->Next();
-    if (begun_) co_await asio::post(asio::use_awaitable);
-    begun_ = true;
-    if (rest_.empty()) {
-      absl::StatusOr<Chunk> chunk = source_->Next();
-      if (!chunk.ok()) co_return chunk.status();
-      rest_ = *chunk;
-    }
-    const Chunk next = rest_.first(std::min(yield_bytes_, rest_.size()));
-    rest_.remove_prefix(next.size());
-    co_return next;
+  asio::awaitable<absl::StatusOr<AwaitedChunk>> Next() override {
+    co_return Ready(source_->Next());
+  }
+
+  asio::awaitable<absl::StatusOr<AwaitedChunk>> At(
+      uint64_t offset, absl::Span<uint8_t> buffer) override {
+    co_return Ready(source_->At(offset, buffer));
   }
 
  private:
+  static absl::StatusOr<AwaitedChunk> Ready(absl::StatusOr<Chunk> chunk) {
+    if (!chunk.ok()) return chunk.status();
+    return AwaitedChunk{.bytes = *chunk};
+  }
+
   std::unique_ptr<BlockingSource> source_;
-  size_t yield_bytes_;
-  bool begun_ = false;
-  Chunk rest_;  // of the blocking source's last chunk
 };
 
 }  // namespace pagestall

@@ -1,30 +1,63 @@
 #ifndef PAGESTALL_LIB_SOURCE_BLOCKING_POOL_H_
 #define PAGESTALL_LIB_SOURCE_BLOCKING_POOL_H_
 
+#include <asio/async_result.hpp>
+#include <asio/awaitable.hpp>
 #include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
+#include <asio/post.hpp>
+#include <asio/this_coro.hpp>
+#include <asio/use_awaitable.hpp>
 #include <cstddef>
 #include <deque>
 #include <thread>
+#include <type_traits>
+#include <utility>
+#include <vector>
 
 namespace pagestall {
 
-// Threads that blocking calls are handed to, each with a queue of its own.
+// Threads that blocking calls are handed to, one call at a time each; as many
+// as are made at once. All calls from the executor's thread. Its destructor
+// waits for the calls that have begun; coroutines that were awaiting are never
+// resumed.
 //
 // Not an asio::thread_pool: its threads wait on a condition variable, and to
 // signal one may put the caller to sleep (on a futex in glibc 2.36's
-// pthread_cond_signal()). The caller is the executor
-// that is to be kept awake.
+// pthread_cond_signal()). The caller is the executor that is to be kept awake.
 class BlockingPool {
  public:
+  // Starts `threads`, so that the first so many calls need not.
   explicit BlockingPool(size_t threads) {
-    for (size_t i = 0; i < threads; ++i) workers_.emplace_back();
+    for (size_t i = 0; i < threads; ++i)
+      idle_.push_back(&workers_.emplace_back());
   }
 
-  // The next thread's queue, in turn.
-  asio::io_context::executor_type next() {
-    Worker& worker = workers_[turn_++ % workers_.size()];
-    return worker.queue.get_executor();
+  // Runs `function` on a thread while the awaiting coroutine's executor runs
+  // others; the await yields its result. The coroutine itself never leaves its
+  // executor. `function` must not throw, and what it refers to must live until
+  // the await returns.
+  template <typename Function>
+  asio::awaitable<std::invoke_result_t<Function&>> Run(Function function) {
+    using Result = std::invoke_result_t<Function&>;
+    const asio::any_io_executor executor = co_await asio::this_coro::executor;
+    if (idle_.empty()) idle_.push_back(&workers_.emplace_back());
+    Worker* const worker = idle_.back();
+    idle_.pop_back();
+    auto start = [worker, &executor, &function](auto handler) {
+      asio::post(worker->queue.get_executor(),
+                 [executor, &function, handler = std::move(handler)]() mutable {
+                   asio::post(executor, [handler = std::move(handler),
+                                         result = function()]() mutable {
+                     std::move(handler)(std::move(result));
+                   });
+                 });
+    };
+    Result result =
+        co_await asio::async_initiate<const asio::use_awaitable_t<>,
+                                      void(Result)>(start, asio::use_awaitable);
+    idle_.push_back(worker);
+    co_return result;
   }
 
  private:
@@ -38,7 +71,7 @@ class BlockingPool {
   };
 
   std::deque<Worker> workers_;
-  size_t turn_ = 0;
+  std::vector<Worker*> idle_;
 };
 
 }  // namespace pagestall

@@ -1,15 +1,12 @@
 #ifndef PAGESTALL_LIB_SOURCE_MMAP_H_
 #define PAGESTALL_LIB_SOURCE_MMAP_H_
 
-#include <fcntl.h>
-
 #include <memory>
 #include <string>
 #include <utility>
 
-#include "lib/file/file.h"
-#include "lib/file/mapping.h"
 #include "lib/source/always_ready.h"
+#include "lib/source/mapped_file.h"
 #include "lib/source/source.h"
 
 namespace pagestall {
@@ -19,22 +16,25 @@ namespace pagestall {
 class MmapSource final : public BlockingSource {
  public:
   static absl::StatusOr<std::unique_ptr<BlockingSource>> Open(
-      const std::string& path, const SourceOptions& /*options*/) {
-    absl::StatusOr<File> file = File::Open(path, O_RDONLY);
+      const std::string& path, const SourceOptions& options) {
+    absl::StatusOr<MappedFile> file = MappedFile::Open(path, options);
     if (!file.ok()) return file.status();
-    absl::StatusOr<Mapping> mapping = Mapping::Map(*file);
-    if (!mapping.ok()) return mapping.status();
-    return std::make_unique<MmapSource>(*std::move(mapping));
+    return std::make_unique<MmapSource>(*std::move(file));
   }
 
-  explicit MmapSource(Mapping mapping)
-      : mapping_(std::move(mapping)), rest_(mapping_.bytes()) {}
+  explicit MmapSource(MappedFile file) : file_(std::move(file)) {}
 
-  absl::StatusOr<Chunk> Next() override { return std::exchange(rest_, {}); }
+  absl::StatusOr<Chunk> Next() override {
+    return file_.Next(file_.mapping().bytes().size());
+  }
+
+  absl::StatusOr<Chunk> At(uint64_t offset,
+                           absl::Span<uint8_t> buffer) override {
+    return file_.mapping().At(offset, buffer.size());
+  }
 
  private:
-  Mapping mapping_;
-  Chunk rest_;
+  MappedFile file_;
 };
 
 using AsyncMmapSource = AlwaysReady<MmapSource>;

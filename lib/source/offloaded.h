@@ -5,7 +5,6 @@
 #include <string>
 #include <utility>
 
-#include "lib/source/offload.h"
 #include "lib/source/source.h"
 
 namespace pagestall {
@@ -21,21 +20,34 @@ class Offloaded final : public AsyncSource {
     absl::StatusOr<std::unique_ptr<BlockingSource>> source =
         Blocking::Open(path, options);
     if (!source.ok()) return source.status();
-    return std::make_unique<Offloaded>(*std::move(source),
-                                       environment.pool().next());
+    return std::make_unique<Offloaded>(*std::move(source), environment.pool());
   }
 
-  Offloaded(std::unique_ptr<BlockingSource> source,
-            asio::io_context::executor_type worker)
-      : source_(std::move(source)), worker_(std::move(worker)) {}
+  Offloaded(std::unique_ptr<BlockingSource> source, BlockingPool& pool)
+      : source_(std::move(source)), pool_(pool) {}
 
-  asio::awaitable<absl::StatusOr<Chunk>> Next() override {
-    return Offload(worker_, [this] { return source_->Next(); });
+  asio::awaitable<absl::StatusOr<AwaitedChunk>> Next() override {
+    return OnPool([this] { return source_->Next(); });
+  }
+
+  asio::awaitable<absl::StatusOr<AwaitedChunk>> At(
+      uint64_t offset, absl::Span<uint8_t> buffer) override {
+    return OnPool(
+        [this, offset, buffer] { return source_->At(offset, buffer); });
   }
 
  private:
+  template <typename Call>
+  asio::awaitable<absl::StatusOr<AwaitedChunk>> OnPool(Call call) {
+    return pool_.Run([call]() -> absl::StatusOr<AwaitedChunk> {
+      absl::StatusOr<Chunk> chunk = call();
+      if (!chunk.ok()) return chunk.status();
+      return AwaitedChunk{.bytes = *chunk};
+    });
+  }
+
   std::unique_ptr<BlockingSource> source_;
-  asio::io_context::executor_type worker_;
+  BlockingPool& pool_;
 };
 
 }  // namespace pagestall

@@ -1,8 +1,6 @@
 #ifndef PAGESTALL_LIB_SOURCE_READ_H_
 #define PAGESTALL_LIB_SOURCE_READ_H_
 
-#include <fcntl.h>
-
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -10,6 +8,7 @@
 
 #include "lib/file/file.h"
 #include "lib/source/offloaded.h"
+#include "lib/source/open_to_read.h"
 #include "lib/source/read_buffer.h"
 #include "lib/source/source.h"
 
@@ -20,7 +19,7 @@ class ReadSource final : public BlockingSource {
  public:
   static absl::StatusOr<std::unique_ptr<BlockingSource>> Open(
       const std::string& path, const SourceOptions& options) {
-    absl::StatusOr<File> file = File::Open(path, O_RDONLY);
+    absl::StatusOr<File> file = OpenToRead(path, options);
     if (!file.ok()) return file.status();
     return std::make_unique<ReadSource>(*std::move(file), options.buffer_bytes);
   }
@@ -29,10 +28,16 @@ class ReadSource final : public BlockingSource {
       : file_(std::move(file)), buffer_(buffer_bytes) {}
 
   absl::StatusOr<Chunk> Next() override {
-    absl::StatusOr<size_t> count = file_.Read(buffer_.bytes(), offset_);
+    absl::StatusOr<Chunk> chunk = At(offset_, buffer_.bytes());
+    if (chunk.ok()) offset_ += chunk->size();
+    return chunk;
+  }
+
+  absl::StatusOr<Chunk> At(uint64_t offset,
+                           absl::Span<uint8_t> buffer) override {
+    absl::StatusOr<size_t> count = file_.Read(buffer, offset);
     if (!count.ok()) return count.status();
-    offset_ += *count;
-    return buffer_.bytes().first(*count);
+    return buffer.first(*count);
   }
 
  private:

@@ -13,29 +13,53 @@
 
 namespace pagestall {
 
-// The next bytes of a file, in order. Empty at the end of the file. Valid until
-// the next call on the same source.
+// Bytes of a file.
 using Chunk = absl::Span<const uint8_t>;
 
 // Hands out one file's bytes and may put the calling thread to sleep for them.
 class BlockingSource {
  public:
   virtual ~BlockingSource() = default;
+
+  // The next bytes, in order. Empty at the end of the file. Valid until the
+  // next call.
   virtual absl::StatusOr<Chunk> Next() = 0;
+
+  // As many bytes from `offset` as `buffer` holds, fewer where the file ends:
+  // in the buffer or wherever they lie. Valid as long as the buffer and the
+  // source.
+  virtual absl::StatusOr<Chunk> At(uint64_t offset,
+                                   absl::Span<uint8_t> buffer) = 0;
 };
 
-// Hands out one file's bytes to a coroutine, which awaits them on its executor.
+// Bytes, and where to touch them.
+struct AwaitedChunk {
+  Chunk bytes;
+  // To touch them may sleep: do it on this pool. Null: do it on the executor.
+  BlockingPool* touch_on = nullptr;
+};
+
+// Hands out one file's bytes to coroutines, which await them on their executor.
+// Validity is as above.
 class AsyncSource {
  public:
   virtual ~AsyncSource() = default;
-  virtual asio::awaitable<absl::StatusOr<Chunk>> Next() = 0;
+
+  // One coroutine.
+  virtual asio::awaitable<absl::StatusOr<AwaitedChunk>> Next() = 0;
+
+  // Many coroutines at once. For O_DIRECT's sake `buffer` is aligned to a page
+  // and a multiple of one, and so is `offset`.
+  virtual asio::awaitable<absl::StatusOr<AwaitedChunk>> At(
+      uint64_t offset, absl::Span<uint8_t> buffer) = 0;
 };
 
 // What the sources that have a choice are told.
 struct SourceOptions {
   size_t buffer_bytes = size_t{64} << 10;  // of one read
-  // In a coroutine: let the executor run others after so many bytes; 0: never.
-  size_t yield_bytes = 0;
+  size_t chunk_bytes = size_t{1} << 20;    // of a mapping, or of a large read
+  size_t ahead = 1;     // chunks brought in beyond the one that is handed out
+  bool random = false;  // At() will be called in no order: no read-ahead
 };
 
 // One way of reading a file: a line of the table in source/table.cc. An opener
@@ -43,14 +67,19 @@ struct SourceOptions {
 // the work to be measured. An opener that is null says that the source makes no
 // sense there.
 struct Source {
-  const char* name;  // [a-z0-9_], as in a row's io:<name>
-  bool uses_buffer;  // SourceOptions::buffer_bytes decides its work
-  bool can_yield;    // SourceOptions::yield_bytes decides that of a coroutine
+  const char* name;          // [a-z0-9_], as in a row's io:<name>
+  bool uses_buffer = false;  // SourceOptions::buffer_bytes decides its work
+  // In a coroutine, hands out more at once than others on its executor should
+  // have to wait for.
+  bool can_yield = false;
+  // The best SourceOptions::chunk_bytes and ahead; 0: it does not use them.
+  size_t chunk_bytes = 0;
+  size_t ahead = 0;
   absl::StatusOr<std::unique_ptr<BlockingSource>> (*open_blocking)(
-      const std::string& path, const SourceOptions& options);
+      const std::string& path, const SourceOptions& options) = nullptr;
   absl::StatusOr<std::unique_ptr<AsyncSource>> (*open_async)(
       const std::string& path, const SourceOptions& options,
-      AsyncEnvironment& environment);
+      AsyncEnvironment& environment) = nullptr;
 };
 
 }  // namespace pagestall

@@ -46,6 +46,11 @@ class MeetingBlocking final : public BlockingSource {
     --started;
     return Chunk();
   }
+
+  absl::StatusOr<Chunk> At(uint64_t /*offset*/,
+                           absl::Span<uint8_t> /*buffer*/) override {
+    return Chunk();
+  }
 };
 
 class MeetingAsync final : public AsyncSource {
@@ -56,7 +61,12 @@ class MeetingAsync final : public AsyncSource {
     return std::make_unique<MeetingAsync>();
   }
 
-  asio::awaitable<absl::StatusOr<Chunk>> Next() override {
+  asio::awaitable<absl::StatusOr<AwaitedChunk>> At(
+      uint64_t /*offset*/, absl::Span<uint8_t> /*buffer*/) override {
+    co_return AwaitedChunk();
+  }
+
+  asio::awaitable<absl::StatusOr<AwaitedChunk>> Next() override {
     Note();
     ++started;
     for (int wait = 0; wait < 100 && started < kFiles; ++wait) {
@@ -65,7 +75,7 @@ class MeetingAsync final : public AsyncSource {
     }
     all_at_once = all_at_once || started == kFiles;
     --started;
-    co_return Chunk();
+    co_return AwaitedChunk();
   }
 };
 
@@ -82,6 +92,7 @@ void RunScan(const std::string& executor, const Source& source) {
         candidate.prepare(source, {.paths = std::vector<std::string>(kFiles),
                                    .stride = 1,
                                    .source_options = {},
+                                   .yield_bytes = 0,
                                    .watchers = {}});
     ASSERT_THAT(scan, IsOk());
     EXPECT_THAT((*scan)->Run(), IsOk());
@@ -90,8 +101,9 @@ void RunScan(const std::string& executor, const Source& source) {
   FAIL() << "no executor " << executor;
 }
 
-constexpr Source kMeeting = {"meeting", false, false, MeetingBlocking::Open,
-                             MeetingAsync::Open};
+constexpr Source kMeeting = {.name = "meeting",
+                             .open_blocking = MeetingBlocking::Open,
+                             .open_async = MeetingAsync::Open};
 
 TEST(Executors, SeqRunsOneFileAfterAnotherOnTheCaller) {
   RunScan("seq", kMeeting);
@@ -118,8 +130,8 @@ TEST(Executors, AsyncSeqRunsOneFileAfterAnotherOnTheCaller) {
 }
 
 TEST(Offloaded, RunsTheSourceOnOtherThreadsAllAtOnce) {
-  constexpr Source kOffloaded = {"offloaded", false, false, nullptr,
-                                 Offloaded<MeetingBlocking>::Open};
+  constexpr Source kOffloaded = {
+      .name = "offloaded", .open_async = Offloaded<MeetingBlocking>::Open};
   RunScan("async", kOffloaded);
   EXPECT_TRUE(all_at_once);
   EXPECT_TRUE(left_the_caller);

@@ -1,0 +1,59 @@
+// Where the defaults come from: every source that brings in chunks, with chunks
+// of every size and as many of them ahead as may be worth it.
+
+#include <benchmark/benchmark.h>
+
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "bench/row_name.h"
+#include "bench/scan_suite.h"
+#include "bench/suite.h"
+#include "fixtures/scan_benchmark.h"
+
+namespace pagestall {
+namespace {
+
+constexpr size_t kChunkKib[] = {128, 256, 512, 1024, 2048, 4096};
+constexpr size_t kAhead[] = {1, 2, 4, 8, 16};
+
+// `config` with every chunk size, and number of chunks ahead if it uses them.
+std::vector<ScanConfig> Swept(ScanConfig config) {
+  std::vector<ScanConfig> configs;
+  for (const size_t kib : kChunkKib) {
+    config.source_options.chunk_bytes = kib << 10;
+    for (const size_t ahead : kAhead) {
+      if (config.source.ahead > 0) config.source_options.ahead = ahead;
+      configs.push_back(config);
+      if (config.source.ahead == 0) break;
+    }
+  }
+  return configs;
+}
+
+absl::Status RegisterRows(ScanSuite& scans, Progress& progress) {
+  for (const ScanConfig& config : scans.Configs()) {
+    if (config.executor.name != absl::string_view("async") ||
+        config.source.chunk_bytes == 0) {
+      continue;
+    }
+    for (const ScanConfig& one : Swept(config)) {
+      RegisterRow(ScanRowName("scan", one, scans.options()), RowTime::kWall,
+                  progress, [&scans, one](benchmark::State& state) {
+                    RunScan(state, scans.fixture(), one);
+                  });
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+}  // namespace pagestall
+
+int main(int argc, char** argv) {
+  return pagestall::RunScanSuite(
+      argc, argv,
+      "How large should the chunks of a remedy be, and how many should be "
+      "brought in\nahead? --chunk_kib and --ahead are of no use here.",
+      pagestall::RegisterRows);
+}

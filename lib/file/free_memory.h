@@ -1,0 +1,23 @@
+#ifndef PAGESTALL_LIB_FILE_FREE_MEMORY_H_
+#define PAGESTALL_LIB_FILE_FREE_MEMORY_H_
+
+#include <cstdint>
+
+namespace pagestall {
+
+// How much memory this process could use before the kernel must take some from
+// the page cache or a limit of its control groups is met (cgroups(7), memory),
+// in bytes. 0 where the kernel does not tell.
+uint64_t FreeMemoryBytes();
+
+// Has the hypervisor of a virtual machine give it up to `bytes` of its free
+// memory, before something is measured: takes them, touches them, gives them
+// back to the kernel. What a guest has freed its hypervisor may have taken away
+// (free page reporting, ballooning), and then the first touch of each page is
+// paid by whoever makes it, as CPU time that the guest cannot explain. Takes no
+// more than three quarters of FreeMemoryBytes(), and nothing before Linux 5.14.
+void BackFreeMemory(uint64_t bytes);
+
+}  // namespace pagestall
+
+#endif  // PAGESTALL_LIB_FILE_FREE_MEMORY_H_

@@ -1,0 +1,123 @@
+#ifndef PAGESTALL_LIB_SOURCE_URING_DIRECT_H_
+#define PAGESTALL_LIB_SOURCE_URING_DIRECT_H_
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <deque>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "lib/file/file.h"
+#include "lib/source/source.h"
+#include "lib/uring/ring.h"
+
+namespace pagestall {
+
+// O_DIRECT reads by the ring, several in flight per file: the ceiling for
+// whatever reads the device on one thread. Warm, it reads the device all the
+// same.
+class UringDirectSource final : public AsyncSource {
+ public:
+  // Unimplemented on a file system without O_DIRECT.
+  static absl::StatusOr<std::unique_ptr<AsyncSource>> Open(
+      const std::string& path, const SourceOptions& options,
+      AsyncEnvironment& environment) {
+    absl::StatusOr<Ring*> ring = environment.ring();
+    if (!ring.ok()) return ring.status();
+    absl::StatusOr<File> file = File::OpenDirect(path);
+    if (!file.ok()) return file.status();
+    absl::StatusOr<uint64_t> size = file->Size();
+    if (!size.ok()) return size.status();
+    absl::StatusOr<size_t> alignment = file->DirectAlignment();
+    if (!alignment.ok()) return alignment.status();
+    return std::make_unique<UringDirectSource>(*std::move(file), *size,
+                                               *alignment, options, **ring);
+  }
+
+  UringDirectSource(File file, uint64_t size, size_t alignment,
+                    const SourceOptions& options, Ring& ring)
+      : file_(std::move(file)),
+        size_(size),
+        alignment_(alignment),
+        chunk_bytes_(WholeBlocks(options.chunk_bytes)),
+        ring_(ring) {
+    for (size_t i = 0; i <= options.ahead; ++i) {
+      reads_.emplace_back(ring, alignment, chunk_bytes_);
+    }
+  }
+
+  asio::awaitable<absl::StatusOr<AwaitedChunk>> Next() override {
+    // The chunk that was handed out last is free to be read into.
+    while (asked_ < size_ && asked_ < offset_ + reads_.size() * chunk_bytes_) {
+      ReadAt(asked_).operation.StartRead(file_, BlocksAt(asked_), asked_);
+      asked_ += chunk_bytes_;
+    }
+    if (offset_ >= size_) co_return AwaitedChunk();
+    const size_t wanted = std::min<uint64_t>(chunk_bytes_, size_ - offset_);
+    const absl::Span<uint8_t> blocks = BlocksAt(offset_);
+    const absl::StatusOr<size_t> count = co_await AwaitRead(
+        ReadAt(offset_).operation, file_, blocks, offset_, 0, wanted);
+    if (!count.ok()) co_return count.status();
+    offset_ += chunk_bytes_;
+    co_return AwaitedChunk{.bytes = blocks.first(std::min(*count, wanted))};
+  }
+
+  asio::awaitable<absl::StatusOr<AwaitedChunk>> At(
+      uint64_t offset, absl::Span<uint8_t> buffer) override {
+    RingOperation operation(ring_);
+    const uint64_t rest = size_ - std::min(offset, size_);
+    const absl::StatusOr<size_t> count =
+        co_await AwaitRead(operation, file_, buffer, offset, 0,
+                           std::min<uint64_t>(buffer.size(), rest));
+    if (!count.ok()) co_return count.status();
+    co_return AwaitedChunk{.bytes = buffer.first(*count)};
+  }
+
+ private:
+  struct Free {
+    void operator()(uint8_t* block) const { std::free(block); }
+  };
+
+  // A chunk that is being read, was read or is handed out.
+  struct Read {
+    Read(Ring& ring, size_t alignment, size_t bytes)
+        : buffer(static_cast<uint8_t*>(std::aligned_alloc(alignment, bytes))),
+          operation(ring) {
+      std::fill_n(buffer.get(), bytes, uint8_t{0});  // faults in the pages
+    }
+
+    std::unique_ptr<uint8_t, Free> buffer;
+    RingOperation operation;  // ends before the buffer does
+  };
+
+  size_t WholeBlocks(size_t bytes) const {
+    return (bytes + alignment_ - 1) / alignment_ * alignment_;
+  }
+
+  // The chunks take the places in turn.
+  Read& ReadAt(uint64_t offset) {
+    return reads_[offset / chunk_bytes_ % reads_.size()];
+  }
+
+  // Where the file ends, up to the end of its last block.
+  absl::Span<uint8_t> BlocksAt(uint64_t offset) {
+    const size_t rest = std::min<uint64_t>(chunk_bytes_, size_ - offset);
+    return {ReadAt(offset).buffer.get(), WholeBlocks(rest)};
+  }
+
+  File file_;
+  uint64_t size_;
+  size_t alignment_;
+  size_t chunk_bytes_;
+  uint64_t offset_ = 0;  // of the next chunk to hand out
+  uint64_t asked_ = 0;   // where the next read begins
+  Ring& ring_;
+  std::deque<Read> reads_;
+};
+
+}  // namespace pagestall
+
+#endif  // PAGESTALL_LIB_SOURCE_URING_DIRECT_H_
