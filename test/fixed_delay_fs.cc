@@ -1,5 +1,6 @@
-// A file system with one file of zeros, of a page, each read of which takes a
-// fixed time: fixed_delay_fs DELAY_MS MOUNTPOINT. Unmounts on SIGTERM.
+// A file system with files of zeros, each read of which takes a fixed time:
+// "slow", of a page, and "broken", of 64 KiB, whose second half is not to be
+// read (EIO). fixed_delay_fs DELAY_MS MOUNTPOINT. Unmounts on SIGTERM.
 
 #define FUSE_USE_VERSION 31
 
@@ -17,9 +18,11 @@
 
 namespace {
 
-constexpr char kFile[] = "/slow";
-constexpr off_t kBytes = 4096;
+constexpr off_t kSlowBytes = 4096;
+constexpr off_t kBrokenBytes = 65536;
 std::chrono::milliseconds delay;
+
+bool IsBroken(const char* path) { return std::strcmp(path, "/broken") == 0; }
 
 int GetAttributes(const char* path, struct stat* status,
                   struct fuse_file_info* /*info*/) {
@@ -29,18 +32,20 @@ int GetAttributes(const char* path, struct stat* status,
     status->st_nlink = 2;
     return 0;
   }
-  if (std::strcmp(path, kFile) != 0) return -ENOENT;
+  if (!IsBroken(path) && std::strcmp(path, "/slow") != 0) return -ENOENT;
   status->st_mode = S_IFREG | 0444;
   status->st_nlink = 1;
-  status->st_size = kBytes;
+  status->st_size = IsBroken(path) ? kBrokenBytes : kSlowBytes;
   return 0;
 }
 
-int Read(const char* /*path*/, char* buffer, size_t size, off_t offset,
+int Read(const char* path, char* buffer, size_t size, off_t offset,
          struct fuse_file_info* /*info*/) {
   std::this_thread::sleep_for(delay);
+  const off_t end = IsBroken(path) ? kBrokenBytes : kSlowBytes;
   const off_t count =
-      std::clamp<off_t>(kBytes - offset, 0, static_cast<off_t>(size));
+      std::clamp<off_t>(end - offset, 0, static_cast<off_t>(size));
+  if (IsBroken(path) && offset + count > kBrokenBytes / 2) return -EIO;
   std::memset(buffer, 0, static_cast<size_t>(count));
   return static_cast<int>(count);
 }

@@ -15,9 +15,8 @@
 
 namespace pagestall {
 
-// A mounted file system whose one file of a page of zeros takes a fixed time
-// per read, served by a process of its own: a fault in its server's process
-// could never end. Unmounted at the end.
+// The mounted file system of fixed_delay_fs.cc, served by a process of its own:
+// a fault in its server's process could never end. Unmounted at the end.
 class FixedDelayMount {
  public:
   explicit FixedDelayMount(std::chrono::milliseconds delay) {
@@ -58,6 +57,7 @@ class FixedDelayMount {
   bool ok() const { return reason_.empty(); }
   const std::string& reason() const { return reason_; }
   std::string file() const { return directory_.path("slow"); }
+  std::string broken_file() const { return directory_.path("broken"); }
 
  private:
   TemporaryDirectory directory_;

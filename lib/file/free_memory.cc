@@ -80,8 +80,7 @@ uint64_t GroupHeadroom() {
 uint64_t FreeMemoryBytes() { return std::min(MemFreeBytes(), GroupHeadroom()); }
 
 void BackFreeMemory(uint64_t bytes) {
-  bytes = std::min(bytes, FreeMemoryBytes() / 4 * 3);
-  if (bytes == 0) return;
+  if (bytes == 0 || bytes > FreeMemoryBytes() / 2) return;
   void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return;

@@ -10,12 +10,12 @@ namespace pagestall {
 // in bytes. 0 where the kernel does not tell.
 uint64_t FreeMemoryBytes();
 
-// Has the hypervisor of a virtual machine give it up to `bytes` of its free
-// memory, before something is measured: takes them, touches them, gives them
-// back to the kernel. What a guest has freed its hypervisor may have taken away
-// (free page reporting, ballooning), and then the first touch of each page is
-// paid by whoever makes it, as CPU time that the guest cannot explain. Takes no
-// more than three quarters of FreeMemoryBytes(), and nothing before Linux 5.14.
+// Has the hypervisor of a virtual machine give it `bytes` of its free memory,
+// before something is measured: takes them, touches them, gives them back to
+// the kernel. What a guest has freed its hypervisor may have taken away (free
+// page reporting, ballooning), and then the first touch of each page is paid by
+// whoever makes it, as CPU time that the guest cannot explain. Does nothing
+// where that is more than half of FreeMemoryBytes(), or before Linux 5.14.
 void BackFreeMemory(uint64_t bytes);
 
 }  // namespace pagestall

@@ -68,8 +68,8 @@ class AwaitedMapping {
   uint64_t size() const;
 
   // Awaits `size` bytes from `offset` on, fewer where the file ends. OutOfRange
-  // where the file has been truncated, the read's error (mostly Internal, for
-  // EIO) where the device fails, Unimplemented before Linux 5.14.
+  // where the file has been truncated, the read's error (Unknown, for EIO)
+  // where the device fails, Unimplemented before Linux 5.14.
   asio::awaitable<absl::StatusOr<absl::Span<const uint8_t>>> Await(
       uint64_t offset, size_t size);
 

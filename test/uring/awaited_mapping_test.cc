@@ -1,0 +1,325 @@
+// What a mapping promises when an await has returned, and what it says when it
+// cannot.
+
+#include "lib/uring/awaited_mapping.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <asio/detached.hpp>
+#include <asio/steady_timer.hpp>
+#include <fstream>
+#include <memory>
+#include <numeric>
+#include <thread>
+#include <vector>
+
+#include "lib/file/file.h"
+#include "lib/file/page_cache.h"
+#include "lib/probe/expect_not_blocked.h"
+#include "test/fixed_delay_mount.h"
+#include "test/on_disk.h"
+#include "test/probe/load.h"
+#include "test/status_matchers.h"
+#include "test/temporary_directory.h"
+#include "test/uring/run_coroutine.h"
+
+namespace pagestall {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using Bytes = absl::Span<const uint8_t>;
+
+constexpr size_t kMib = 1 << 20;
+
+std::vector<uint8_t> Counting(size_t size) {
+  std::vector<uint8_t> bytes(size);
+  std::iota(bytes.begin(), bytes.end(), uint8_t{0});
+  return bytes;
+}
+
+class AwaitedMappingTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto ring = Ring::Open(context_.get_executor());
+    if (absl::IsUnimplemented(ring.status()) ||
+        absl::IsPermissionDenied(ring.status())) {
+      GTEST_SKIP() << ring.status();
+    }
+    ASSERT_THAT(ring, IsOk());
+    ring_ = *std::move(ring);
+  }
+
+  // A file that counts, on the disk and not in memory.
+  std::string WriteCold(size_t size) {
+    const std::string path = directory_.Write("file", Counting(size));
+    const auto file = File::Open(path, O_RDONLY);
+    EXPECT_THAT(file, IsOk());
+    EXPECT_THAT(Evict(*file), IsOk());
+    return path;
+  }
+
+  std::unique_ptr<AwaitedMapping> Open(
+      const std::string& path, const AwaitedMapping::Options& options = {}) {
+    auto mapping = AwaitedMapping::Open(path, *ring_, options);
+    EXPECT_THAT(mapping, IsOk());
+    return *std::move(mapping);
+  }
+
+  absl::StatusOr<Bytes> Await(AwaitedMapping& mapping, uint64_t offset,
+                              size_t size) {
+    return RunCoroutine(context_, mapping.Await(offset, size));
+  }
+
+  TemporaryDirectory directory_;
+  asio::io_context context_{1};
+  std::unique_ptr<Ring> ring_;
+};
+
+TEST_F(AwaitedMappingTest, GivesTheBytesOfAnyRange) {
+  constexpr size_t kSize = 100'000;
+  const auto mapping = Open(WriteCold(kSize));
+  EXPECT_EQ(mapping->size(), kSize);
+  const std::vector<uint8_t> expected = Counting(kSize);
+  for (const size_t offset : {0, 1, 4095, 4096, 50'000, 99'999, 100'000}) {
+    for (const size_t size : {0, 1, 4096, 5000, 200'000}) {
+      const auto bytes = Await(*mapping, offset, size);
+      ASSERT_THAT(bytes, IsOk());
+      EXPECT_EQ(*bytes, Bytes(expected).subspan(offset, size))
+          << offset << ", " << size;
+    }
+  }
+  EXPECT_TRUE(Await(*mapping, 1'000'000, 10)->empty());
+}
+
+TEST_F(AwaitedMappingTest, EmptyFileHasNoBytes) {
+  const auto mapping = Open(directory_.Write("file", {}));
+  EXPECT_EQ(mapping->size(), 0u);
+  const auto bytes = Await(*mapping, 0, 10);
+  ASSERT_THAT(bytes, IsOk());
+  EXPECT_TRUE(bytes->empty());
+}
+
+// How many pages of a range this process has mapped: bit 63 of each entry of
+// /proc/self/pagemap (the kernel's pagemap.rst).
+size_t CountMapped(Bytes bytes) {
+  const auto pagemap = File::Open("/proc/self/pagemap", O_RDONLY);
+  EXPECT_THAT(pagemap, IsOk());
+  std::vector<uint64_t> entries(bytes.size() / 4096);
+  const auto raw = absl::MakeSpan(reinterpret_cast<uint8_t*>(entries.data()),
+                                  entries.size() * sizeof(uint64_t));
+  const uint64_t page = reinterpret_cast<uintptr_t>(bytes.data()) / 4096;
+  EXPECT_THAT(pagemap->Read(raw, page * sizeof(uint64_t)), IsOk());
+  return std::count_if(entries.begin(), entries.end(),
+                       [](uint64_t entry) { return entry >> 63 != 0; });
+}
+
+TEST_F(AwaitedMappingTest, ColdRangeIsResidentAndMappedWhenAwaited) {
+  SKIP_IF_IN_MEMORY(directory_.path());
+  for (const bool random : {false, true}) {
+    const auto mapping = Open(WriteCold(4 * kMib), {.random = random});
+    const auto bytes = Await(*mapping, 0, 4 * kMib);
+    ASSERT_THAT(bytes, IsOk());
+    EXPECT_EQ(CountMapped(*bytes), 1024u);
+  }
+}
+
+TEST_F(AwaitedMappingTest, NextRangesAreReadAhead) {
+  SKIP_IF_IN_MEMORY(directory_.path());
+  // Further than the kernel reads ahead by itself for a read of 4 MiB.
+  constexpr uint64_t kFar = 40 * kMib;
+  const std::string path = WriteCold(64 * kMib);
+  const auto file = File::Open(path, O_RDONLY);
+  for (const size_t ahead : {0, 12}) {
+    ASSERT_THAT(Evict(*file), IsOk());
+    const auto mapping = Open(path, {.ahead = ahead});
+    ASSERT_THAT(Await(*mapping, 0, 4 * kMib), IsOk());
+    bool cached = false;
+    for (int wait = 0; wait < (ahead == 0 ? 20 : 1000) && !cached; ++wait) {
+      std::this_thread::sleep_for(10ms);
+      const auto seen = AllCached(*file, kFar, 4 * kMib);
+      if (absl::IsUnimplemented(seen.status())) GTEST_SKIP() << seen.status();
+      ASSERT_THAT(seen, IsOk());
+      cached = *seen;
+    }
+    EXPECT_EQ(cached, ahead > 0);
+  }
+}
+
+TEST_F(AwaitedMappingTest, ReadingInOrderGivesEveryByteColdAndWarm) {
+  const std::string path = WriteCold(3 * kMib + 123);
+  const std::vector<uint8_t> expected = Counting(3 * kMib + 123);
+  for (const char* state : {"cold", "warm"}) {
+    const auto mapping = Open(path);
+    for (size_t offset = 0; offset < expected.size(); offset += kMib / 2) {
+      const auto bytes = Await(*mapping, offset, kMib / 2);
+      ASSERT_THAT(bytes, IsOk());
+      ASSERT_EQ(*bytes, Bytes(expected).subspan(offset, kMib / 2)) << state;
+    }
+  }
+}
+
+TEST_F(AwaitedMappingTest, ManyCoroutinesAwaitOverlappingRanges) {
+  const auto mapping = Open(WriteCold(8 * kMib));
+  const std::vector<uint8_t> expected = Counting(8 * kMib);
+  int ended = 0;
+  for (size_t i = 0; i < 64; ++i) {
+    const size_t offset = i % 8 * kMib;
+    asio::co_spawn(context_, mapping->Await(offset, kMib + i),
+                   [&, offset, i](const std::exception_ptr& /*error*/,
+                                  const absl::StatusOr<Bytes>& bytes) {
+                     ASSERT_THAT(bytes, IsOk());
+                     EXPECT_EQ(*bytes,
+                               Bytes(expected).subspan(offset, kMib + i));
+                     ++ended;
+                   });
+  }
+  context_.run();
+  EXPECT_EQ(ended, 64);
+}
+
+TEST_F(AwaitedMappingTest, SlowStorageDoesNotBlockTheExecutor) {
+  const FixedDelayMount mount(50ms);
+  if (!mount.ok()) GTEST_SKIP() << mount.reason();
+  const auto mapping = Open(mount.file());
+  asio::steady_timer polled(context_);
+  absl::StatusOr<Bytes> bytes;
+  uint8_t touched = 1;
+  EXPECT_NOT_BLOCKED(10ms, bytes = Await(*mapping, 0, 4096);
+                     touched = bytes.ok() ? (*bytes)[100] : 1);
+  EXPECT_THAT(bytes, IsOk());
+  EXPECT_EQ(touched, 0);
+}
+
+TEST_F(AwaitedMappingTest, ReadErrorIsAStatusThatNamesFileAndOffset) {
+  const FixedDelayMount mount(0ms);
+  if (!mount.ok()) GTEST_SKIP() << mount.reason();
+  const auto mapping = Open(mount.broken_file());
+  EXPECT_THAT(Await(*mapping, 0, 4096), IsOk());
+  EXPECT_THAT(Await(*mapping, 40960, 4096),
+              IsError(absl::StatusCode::kUnknown, "read at byte 40960 '" +
+                                                      mount.broken_file() +
+                                                      "': Input/output error"));
+}
+
+TEST_F(AwaitedMappingTest, TruncatedFileIsAStatus) {
+  const std::string path = WriteCold(kMib);
+  const auto mapping = Open(path);
+  ASSERT_THAT(Await(*mapping, 0, 4096), IsOk());
+  ASSERT_EQ(truncate(path.c_str(), 8192), 0);
+  EXPECT_THAT(Await(*mapping, 4096, 4096), IsOk());
+  for (const size_t offset : {8192, 100'000}) {
+    EXPECT_THAT(
+        Await(*mapping, offset, 4096),
+        IsError(absl::StatusCode::kOutOfRange,
+                AllOf(HasSubstr(path), HasSubstr("truncated to 8192 bytes"))));
+  }
+}
+
+TEST_F(AwaitedMappingTest, MissingFileIsNamed) {
+  EXPECT_THAT(AwaitedMapping::Open(directory_.path("missing"), *ring_, {}),
+              IsError(absl::StatusCode::kNotFound, HasSubstr("missing'")));
+}
+
+TEST_F(AwaitedMappingTest, ClosesWhileItReadsAhead) {
+  const std::string path = WriteCold(32 * kMib);
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_THAT(Evict(*File::Open(path, O_RDONLY)), IsOk());
+    auto mapping = Open(path, {.ahead = 8});
+    ASSERT_THAT(Await(*mapping, 0, kMib), IsOk());
+  }
+}
+
+TEST_F(AwaitedMappingTest, ClosesWithItsRingAndCoroutines) {
+  const std::string path = WriteCold(8 * kMib);
+  const auto alive = std::make_shared<int>(0);
+  {
+    asio::io_context context(1);
+    auto ring = Ring::Open(context.get_executor());
+    ASSERT_THAT(ring, IsOk());
+    auto mapping = AwaitedMapping::Open(path, **ring, {});
+    ASSERT_THAT(mapping, IsOk());
+    for (size_t i = 0; i < 8; ++i) {
+      asio::co_spawn(context, (*mapping)->Await(i * kMib, kMib),
+                     [alive](const std::exception_ptr& /*error*/,
+                             const absl::StatusOr<Bytes>& /*bytes*/) {});
+    }
+    context.poll();
+    ring->reset();
+    mapping->reset();
+  }
+  EXPECT_EQ(alive.use_count(), 1);
+}
+
+// VmLck of proc_pid_status(5).
+size_t LockedBytes() {
+  std::ifstream file("/proc/self/status");
+  for (std::string word; file >> word;) {
+    if (word != "VmLck:") continue;
+    size_t kib = 0;
+    file >> kib;
+    return kib << 10;
+  }
+  return 0;
+}
+
+class AwaitedMappingPin : public AwaitedMappingTest {
+ protected:
+  absl::StatusOr<AwaitedMapping::Pinned> Pin(AwaitedMapping& mapping,
+                                             uint64_t offset, size_t size) {
+    return RunCoroutine(context_, mapping.AwaitPinned(offset, size));
+  }
+};
+
+TEST_F(AwaitedMappingPin, HoldsItsRangeWhileItLives) {
+  const auto mapping = Open(WriteCold(kMib));
+  const size_t before = LockedBytes();
+  {
+    const auto pinned = Pin(*mapping, 5000, 10'000);
+    ASSERT_THAT(pinned, IsOk());
+    EXPECT_EQ(pinned->bytes(), Bytes(Counting(kMib)).subspan(5000, 10'000));
+    EXPECT_EQ(LockedBytes() - before, 3 * 4096u);
+  }
+  EXPECT_EQ(LockedBytes(), before);
+}
+
+TEST_F(AwaitedMappingPin, PinsMayOverlap) {
+  const auto mapping = Open(WriteCold(kMib));
+  const size_t before = LockedBytes();
+  auto first =
+      std::make_unique<AwaitedMapping::Pinned>(*Pin(*mapping, 0, 16'384));
+  const auto second = Pin(*mapping, 8192, 16'384);
+  ASSERT_THAT(second, IsOk());
+  EXPECT_EQ(LockedBytes() - before, 6 * 4096u);
+  first.reset();
+  EXPECT_EQ(LockedBytes() - before, 4 * 4096u);
+}
+
+TEST_F(AwaitedMappingPin, IsRefusedBeyondTheLimitAndGivesBackWhatItHad) {
+  const std::string path = WriteCold(kMib);
+  const auto mapping = Open(path, {.pin_limit_bytes = 16'384});
+  EXPECT_THAT(Pin(*mapping, 0, 16'385),
+              IsError(absl::StatusCode::kResourceExhausted,
+                      AllOf(HasSubstr(path), HasSubstr("16384"))));
+  for (int i = 0; i < 10; ++i) {
+    const auto pinned = Pin(*mapping, 0, 16'384);
+    ASSERT_THAT(pinned, IsOk());
+    EXPECT_THAT(Pin(*mapping, 0, 1),
+                IsError(absl::StatusCode::kResourceExhausted, HasSubstr(path)));
+  }
+}
+
+TEST_F(AwaitedMappingPin, OfWhatIsGoneHoldsNothing) {
+  const std::string path = WriteCold(kMib);
+  const auto mapping = Open(path);
+  const size_t before = LockedBytes();
+  ASSERT_EQ(truncate(path.c_str(), 0), 0);
+  EXPECT_THAT(Pin(*mapping, 0, 4096),
+              IsError(absl::StatusCode::kOutOfRange, HasSubstr(path)));
+  EXPECT_EQ(LockedBytes(), before);
+}
+
+}  // namespace
+}  // namespace pagestall

@@ -1,0 +1,250 @@
+// A ring's operations, and what becomes of those in flight when something goes.
+
+#include "lib/uring/ring.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <asio/bind_cancellation_slot.hpp>
+#include <asio/cancellation_signal.hpp>
+#include <asio/detached.hpp>
+#include <asio/post.hpp>
+#include <asio/steady_timer.hpp>
+#include <cerrno>
+#include <list>
+#include <memory>
+#include <numeric>
+#include <vector>
+
+#include "lib/file/file.h"
+#include "lib/probe/expect_not_blocked.h"
+#include "test/fixed_delay_mount.h"
+#include "test/probe/load.h"
+#include "test/status_matchers.h"
+#include "test/temporary_directory.h"
+#include "test/uring/run_coroutine.h"
+
+namespace pagestall {
+namespace {
+
+using testing::HasSubstr;
+
+std::vector<uint8_t> Counting(size_t size) {
+  std::vector<uint8_t> bytes(size);
+  std::iota(bytes.begin(), bytes.end(), uint8_t{0});
+  return bytes;
+}
+
+class RingTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto ring = Ring::Open(context_.get_executor());
+    if (absl::IsUnimplemented(ring.status()) ||
+        absl::IsPermissionDenied(ring.status())) {
+      GTEST_SKIP() << ring.status();
+    }
+    ASSERT_THAT(ring, IsOk());
+    ring_ = *std::move(ring);
+  }
+
+  File OpenCounting(size_t size) {
+    return *File::Open(directory_.Write("counting", Counting(size)), O_RDONLY);
+  }
+
+  // Nothing is ever written to it: a read ends when it is cancelled.
+  File OpenSilentPipe() {
+    const std::string path = directory_.path("pipe");
+    EXPECT_EQ(mkfifo(path.c_str(), 0600), 0);
+    return *File::Open(path, O_RDWR);
+  }
+
+  // Runs what is ready, until something waits for the kernel.
+  void RunWhatIsReady() {
+    for (int i = 0; i < 10; ++i) context_.poll();
+  }
+
+  TemporaryDirectory directory_;
+  asio::io_context context_{1};
+  std::unique_ptr<Ring> ring_;
+};
+
+TEST_F(RingTest, ReadsUntilTheBufferIsFullOrTheFileEnds) {
+  const File file = OpenCounting(10000);
+  RingOperation operation(*ring_);
+  std::vector<uint8_t> buffer(8192);
+  for (const auto& [offset, size] : {std::pair(0, 8192),
+                                     {100, 8192},
+                                     {9000, 1000},
+                                     {10000, 0},
+                                     {20000, 0}}) {
+    const auto read = RunCoroutine(
+        context_, AwaitRead(operation, file, absl::MakeSpan(buffer), offset));
+    ASSERT_THAT(read, IsOk());
+    ASSERT_EQ(*read, static_cast<size_t>(size)) << offset;
+    for (size_t i = 0; i < *read; ++i) {
+      ASSERT_EQ(buffer[i], static_cast<uint8_t>(offset + i));
+    }
+  }
+}
+
+TEST_F(RingTest, ErrorNamesOperationOffsetAndPath) {
+  const auto directory = File::Open(directory_.path(), O_RDONLY);
+  ASSERT_THAT(directory, IsOk());
+  RingOperation operation(*ring_);
+  std::vector<uint8_t> buffer(10);
+  EXPECT_THAT(
+      RunCoroutine(context_,
+                   AwaitRead(operation, *directory, absl::MakeSpan(buffer), 7)),
+      IsError(absl::StatusCode::kFailedPrecondition,
+              "read at byte 7 '" + directory_.path() + "': Is a directory"));
+}
+
+TEST_F(RingTest, MoreOperationsAtOnceThanTheRingHasEntries) {
+  constexpr size_t kReads = 2000;
+  const File file = OpenCounting(kReads);
+  std::list<RingOperation> operations;
+  std::vector<uint8_t> buffer(kReads);
+  size_t ended = 0;
+  for (size_t i = 0; i < kReads; ++i) {
+    RingOperation& operation = operations.emplace_back(*ring_);
+    asio::co_spawn(
+        context_,
+        AwaitRead(operation, file, absl::MakeSpan(buffer).subspan(i, 1), i),
+        [&](const std::exception_ptr& /*error*/,
+            const absl::StatusOr<size_t>& read) {
+          EXPECT_EQ(read.value_or(0), 1u);
+          ++ended;
+        });
+  }
+  context_.run();
+  EXPECT_EQ(ended, kReads);
+  EXPECT_EQ(buffer, Counting(kReads));
+}
+
+TEST_F(RingTest, OperationMayEndBeforeItIsAwaited) {
+  const File file = OpenCounting(100);
+  RingOperation operation(*ring_);
+  std::vector<uint8_t> buffer(100);
+  operation.StartRead(file, absl::MakeSpan(buffer), 0);
+  while (operation.in_flight()) {
+    context_.restart();
+    context_.run();
+  }
+  EXPECT_TRUE(operation.started());
+  EXPECT_EQ(RunCoroutine(context_, operation.Wait()), 100);
+  EXPECT_FALSE(operation.started());
+  EXPECT_EQ(buffer, Counting(100));
+}
+
+TEST_F(RingTest, SlowReadDoesNotBlockTheExecutor) {
+  const FixedDelayMount mount(50ms);
+  if (!mount.ok()) GTEST_SKIP() << mount.reason();
+  const auto file = File::Open(mount.file(), O_RDONLY);
+  ASSERT_THAT(file, IsOk());
+  RingOperation operation(*ring_);
+  std::vector<uint8_t> buffer(4096, 1);
+  asio::steady_timer polled(context_);
+  absl::StatusOr<size_t> read;
+  EXPECT_NOT_BLOCKED(10ms, read = RunCoroutine(
+                               context_, AwaitRead(operation, *file,
+                                                   absl::MakeSpan(buffer), 0)));
+  ASSERT_THAT(read, IsOk());
+  EXPECT_EQ(buffer, std::vector<uint8_t>(4096, 0));
+}
+
+TEST_F(RingTest, CancelledOperationSaysSo) {
+  const File pipe = OpenSilentPipe();
+  RingOperation operation(*ring_);
+  std::vector<uint8_t> buffer(10);
+  operation.StartRead(pipe, absl::MakeSpan(buffer), 0);
+  RunWhatIsReady();
+  EXPECT_TRUE(operation.in_flight());
+  operation.Cancel();
+  EXPECT_EQ(RunCoroutine(context_, operation.Wait()), -ECANCELED);
+}
+
+TEST_F(RingTest, CancelledCoroutineCancelsItsOperation) {
+  const File pipe = OpenSilentPipe();
+  RingOperation operation(*ring_);
+  std::vector<uint8_t> buffer(10);
+  asio::cancellation_signal signal;
+  int result = 0;
+  operation.StartRead(pipe, absl::MakeSpan(buffer), 0);
+  asio::co_spawn(context_, operation.Wait(),
+                 asio::bind_cancellation_slot(
+                     signal.slot(), [&](const std::exception_ptr& /*error*/,
+                                        int value) { result = value; }));
+  RunWhatIsReady();
+  ASSERT_TRUE(operation.in_flight());
+  signal.emit(asio::cancellation_type::terminal);
+  context_.restart();
+  context_.run();
+  EXPECT_EQ(result, -ECANCELED);
+}
+
+TEST_F(RingTest, DestroyedOperationHasEnded) {
+  const File pipe = OpenSilentPipe();
+  const File file = OpenCounting(100);
+  auto buffer = std::make_unique<std::vector<uint8_t>>(10);
+  auto operation = std::make_unique<RingOperation>(*ring_);
+  operation->StartRead(pipe, absl::MakeSpan(*buffer), 0);
+  RingOperation other(*ring_);
+  std::vector<uint8_t> others(100);
+  other.StartRead(file, absl::MakeSpan(others), 0);
+  RunWhatIsReady();
+  operation.reset();
+  buffer.reset();  // whoever writes to it now is caught by a sanitizer
+  EXPECT_EQ(RunCoroutine(context_, other.Wait()), 100);
+}
+
+// The coroutine's frame owns the operation and the buffer.
+asio::awaitable<void> ReadForever(Ring& ring, const File& pipe,
+                                  std::shared_ptr<int> alive) {
+  std::vector<uint8_t> buffer(10);
+  RingOperation operation(ring);
+  static_cast<void>(
+      co_await AwaitRead(operation, pipe, absl::MakeSpan(buffer), 0));
+  *alive = 1;
+}
+
+TEST_F(RingTest, ClosesWithOperationsInFlight) {
+  const File pipe = OpenSilentPipe();
+  const auto alive = std::make_shared<int>(0);
+  {
+    asio::io_context context(1);
+    auto ring = Ring::Open(context.get_executor());
+    ASSERT_THAT(ring, IsOk());
+    for (int i = 0; i < 300; ++i) {
+      asio::co_spawn(context, ReadForever(**ring, pipe, alive), asio::detached);
+    }
+    for (int i = 0; i < 10; ++i) context.poll();
+    EXPECT_EQ(alive.use_count(), 301);
+    ring->reset();
+  }
+  EXPECT_EQ(alive.use_count(), 1) << "a coroutine is not destroyed";
+  EXPECT_EQ(*alive, 0) << "a coroutine was resumed";
+}
+
+TEST_F(RingTest, ClosesBeforeTheFirstSubmission) {
+  const File file = OpenCounting(100);
+  std::vector<uint8_t> buffer(100);
+  RingOperation operation(*ring_);
+  operation.StartRead(file, absl::MakeSpan(buffer), 0);
+  ring_.reset();
+  EXPECT_FALSE(operation.in_flight());
+  context_.run();
+}
+
+TEST_F(RingTest, DoesNotKeepTheContextRunning) {
+  const File pipe = OpenSilentPipe();
+  const auto alive = std::make_shared<int>(0);
+  asio::co_spawn(context_, ReadForever(*ring_, pipe, alive), asio::detached);
+  RunWhatIsReady();
+  ring_.reset();
+  context_.restart();
+  context_.run();
+  EXPECT_EQ(alive.use_count(), 1);
+}
+
+}  // namespace
+}  // namespace pagestall
