@@ -1,4 +1,4 @@
-"""The probe as a package: installed, found by another project, used there."""
+"""The probe and the awaited mapping as a package: installed, found by another project, used there."""
 
 import re
 import subprocess
@@ -46,6 +46,18 @@ def test_outside_project_builds_and_sees_its_executor(outside):
     assert re.match(r"in 1\d{3}\.\d ms: blocked \d+\.\d ms; stalled ", line), line
 
 
+def test_outside_project_awaits_a_mapping(outside, scratch):
+    content = bytes(range(251)) * 20000
+    (scratch / "file").write_bytes(content)
+    summed = run(outside / "sum", scratch / "file")
+    assert summed.stdout == f"{sum(content)}\n", summed.stderr
+    missing = subprocess.run(
+        [outside / "sum", scratch / "none"], capture_output=True, text=True, check=False
+    )
+    assert missing.returncode == 1
+    assert re.fullmatch(r"NOT_FOUND: open '.*/none': No such file or directory\n", missing.stderr)
+
+
 def test_readme_shows_what_is_tested():
     """Each line of code of the section is in one of the programs."""
     readme = (ROOT / "README.md").read_text()
@@ -53,7 +65,7 @@ def test_readme_shows_what_is_tested():
     shown = [line.strip() for line in section.splitlines() if line.startswith("    ")]
     tested = {
         line.strip()
-        for program in ("CMakeLists.txt", "service.cc", "index_test.cc")
+        for program in ("CMakeLists.txt", "service.cc", "sum.cc", "index_test.cc")
         for line in (OUTSIDE / program).read_text().splitlines()
     }
     assert len(shown) > 10
