@@ -62,7 +62,7 @@ class UringDirectSource final : public AsyncSource {
         ReadAt(offset_).operation, file_, blocks, offset_, 0, wanted);
     if (!count.ok()) co_return count.status();
     offset_ += chunk_bytes_;
-    co_return AwaitedChunk{.bytes = blocks.first(std::min(*count, wanted))};
+    co_return AwaitedChunk{.bytes = blocks.first(*count)};
   }
 
   asio::awaitable<absl::StatusOr<AwaitedChunk>> At(

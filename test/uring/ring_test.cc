@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <asio/bind_cancellation_slot.hpp>
 #include <asio/cancellation_signal.hpp>
@@ -14,6 +15,7 @@
 #include <list>
 #include <memory>
 #include <numeric>
+#include <string>
 #include <vector>
 
 #include "lib/file/file.h"
@@ -134,6 +136,24 @@ TEST_F(RingTest, OperationMayEndBeforeItIsAwaited) {
   EXPECT_EQ(RunCoroutine(context_, operation.Wait()), 100);
   EXPECT_FALSE(operation.started());
   EXPECT_EQ(buffer, Counting(100));
+}
+
+TEST_F(RingTest, ShortReadsAreContinued) {
+  const File pipe = OpenSilentPipe();
+  std::vector<uint8_t> buffer(7);
+  RingOperation operation(*ring_);
+  absl::StatusOr<size_t> read = 0;
+  asio::co_spawn(context_,
+                 AwaitRead(operation, pipe, absl::MakeSpan(buffer), 0),
+                 [&](const std::exception_ptr& /*error*/,
+                     absl::StatusOr<size_t> value) { read = value; });
+  ASSERT_EQ(write(pipe.fd(), "abc", 3), 3);
+  RunWhatIsReady();
+  EXPECT_EQ(*read, 0u);
+  ASSERT_EQ(write(pipe.fd(), "defg", 4), 4);
+  context_.run();
+  EXPECT_EQ(*read, 7u);
+  EXPECT_EQ(std::string(buffer.begin(), buffer.end()), "abcdefg");
 }
 
 TEST_F(RingTest, SlowReadDoesNotBlockTheExecutor) {
