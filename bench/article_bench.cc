@@ -24,7 +24,7 @@ absl::Status RegisterRows(ScanSuite& scans, Progress& progress) {
     RegisterRow(ScanRowName("scan", config, scans.options()), RowTime::kWall,
                 progress,
                 [&scans, config](benchmark::State& state) {
-                  RunScan(state, scans.fixture(), config);
+                  return RunScan(state, scans.fixture(), config).status();
                 })
         ->ComputeStatistics("min", Min);
   }

@@ -136,7 +136,7 @@ struct Kernel {
                                               "/stride:", stride, "/mib:", mib);
         RegisterRow(name, RowTime::kWall, progress,
                     [this, loop, stride](benchmark::State& state) {
-                      Run(state, loop, stride);
+                      return Run(state, loop, stride);
                     });
       }
     }
@@ -150,18 +150,19 @@ struct Kernel {
     return absl::OkStatus();
   }
 
-  void Run(benchmark::State& state, const Loop& loop, uint64_t stride) const {
+  absl::Status Run(benchmark::State& state, const Loop& loop,
+                   uint64_t stride) const {
     uint64_t sum = 0;
     for (auto _ : state) {
       sum = loop.sum(memory, stride);
       benchmark::DoNotOptimize(sum);
     }
     if (const uint64_t expected = content.Sum(size, stride); sum != expected) {
-      state.SkipWithError(
-          absl::StrCat("wrong sum: ", sum, " instead of ", expected).c_str());
-      return;
+      return absl::DataLossError(
+          absl::StrCat("wrong sum: ", sum, " instead of ", expected));
     }
     state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(size));
+    return absl::OkStatus();
   }
 };
 

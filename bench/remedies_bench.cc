@@ -25,7 +25,7 @@ absl::Status RegisterRows(ScanSuite& scans, Progress& progress) {
     if (!Belongs(config)) continue;
     RegisterRow(ScanRowName("scan", config, scans.options()), RowTime::kWall,
                 progress, [&scans, config](benchmark::State& state) {
-                  RunScan(state, scans.fixture(), config);
+                  return RunScan(state, scans.fixture(), config).status();
                 });
   }
   return absl::OkStatus();

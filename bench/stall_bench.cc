@@ -52,7 +52,7 @@ void RegisterBaselines(const Figure& figure, int64_t ms, Progress& progress) {
                     report = baseline.watch(std::chrono::milliseconds(ms));
                   }
                   ReportExecutor(state, report);
-                  ReportTime(state, figure.of(report));
+                  return ReportTime(state, figure.of(report));
                 });
   }
 }
@@ -71,7 +71,8 @@ absl::Status RegisterRows(ScanSuite& scans, Progress& progress) {
                   RowTime::kManual, progress,
                   [&scans, config, figure](benchmark::State& state) {
                     const auto report = RunScan(state, scans.fixture(), config);
-                    if (report) ReportTime(state, figure.of(*report));
+                    if (!report.ok()) return report.status();
+                    return ReportTime(state, figure.of(**report));
                   });
     }
   }
@@ -84,7 +85,7 @@ absl::Status RegisterRows(ScanSuite& scans, Progress& progress) {
                               probe ? "/probe:on" : "/probe:off"),
                   RowTime::kWall, progress,
                   [&scans, config](benchmark::State& state) {
-                    RunScan(state, scans.fixture(), config);
+                    return RunScan(state, scans.fixture(), config).status();
                   });
     }
   }

@@ -6,6 +6,7 @@
 #include <iostream>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "absl/flags/commandlineflag.h"
 #include "absl/flags/parse.h"
 #include "absl/flags/reflection.h"
+#include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
@@ -84,6 +86,23 @@ void PrintHelp(const Suite& suite) {
   std::fflush(stdout);
 }
 
+// An answer, rather than a failure.
+bool IsNotAvailable(const absl::Status& status) {
+  return absl::IsUnimplemented(status) || absl::IsPermissionDenied(status);
+}
+
+std::string RowError(const absl::Status& status) {
+  return absl::StrCat(IsNotAvailable(status) ? "not available here: " : "",
+                      status.message());
+}
+
+// The error of a row's later repetitions, whose `first` ended with an error.
+absl::Status AfterFirst(const absl::Status& first) {
+  if (IsNotAvailable(first)) return first;
+  return absl::Status(first.code(),
+                      "not run: the first repetition of this row failed");
+}
+
 int Refuse(const absl::Status& status) {
   std::fprintf(stderr, "%s\n", std::string(status.message()).c_str());
   return 1;
@@ -100,24 +119,25 @@ absl::Status CheckFlag(const char* name, int64_t value, int64_t least,
 
 benchmark::internal::Benchmark* RegisterRow(
     const std::string& name, RowTime time, Progress& progress,
-    std::function<void(benchmark::State& state)> repetition) {
+    std::function<absl::Status(benchmark::State& state)> repetition) {
   // The library aborts where one repetition of a row has iterated and another
   // has not, and crashes where the first has failed and two others have not.
-  const auto run = [&progress, name, repetition = std::move(repetition),
-                    done = false,
-                    broken = false](benchmark::State& state) mutable {
-    progress.BeginRepetition(name);
-    if (broken) {
-      for (auto _ : state) {
-      }
-      state.SkipWithError("not run: the first repetition of this row failed");
-    } else {
-      repetition(state);
-    }
-    broken = broken || (!done && state.error_occurred());
-    done = true;
-    progress.EndRepetition(state.error_occurred());
-  };
+  const auto run =
+      [&progress, name, repetition = std::move(repetition),
+       first = std::optional<absl::Status>()](benchmark::State& state) mutable {
+        progress.BeginRepetition(name);
+        absl::Status status;
+        if (first && !first->ok()) {
+          for (auto _ : state) {
+          }
+          status = AfterFirst(*first);
+        } else {
+          status = repetition(state);
+        }
+        if (!first) first = status;
+        if (!status.ok()) state.SkipWithError(RowError(status).c_str());
+        progress.EndRepetition(!status.ok() && !IsNotAvailable(status));
+      };
   auto* row = benchmark::RegisterBenchmark(name.c_str(), run)
                   ->Iterations(1)
                   ->Unit(benchmark::kMillisecond);

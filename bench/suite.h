@@ -33,17 +33,20 @@ enum class RowTime {
 absl::Status CheckFlag(const char* name, int64_t value, int64_t least,
                        int64_t most);
 
-// Registers a row whose repetitions are one iteration each. Each
-// is announced to `progress`, which keeps whether one has failed; reporters may
-// not hear of that (--benchmark_report_aggregates_only).
+// Registers a row whose repetitions are one iteration each. An error that
+// `repetition` returns is the row's. Unimplemented and PermissionDenied say
+// what cannot run on this machine, "not available here: ..."; of any other
+// error `progress` keeps that a row has failed, which reporters may not hear of
+// (--benchmark_report_aggregates_only). Each repetition is announced to it.
 benchmark::internal::Benchmark* RegisterRow(
     const std::string& name, RowTime time, Progress& progress,
-    std::function<void(benchmark::State& state)> repetition);
+    std::function<absl::Status(benchmark::State& state)> repetition);
 
 // The main() of every binary: parses Google Benchmark's flags and ours, lists
 // or runs the rows (interleaved at random unless told otherwise), and returns
 // the exit code: 0, or 1 when a flag, the preparation, a row or the writing of
-// the report failed or no row matched.
+// the report failed or no row matched. A row that is not available has not
+// failed.
 int RunSuite(int argc, char** argv, const Suite& suite);
 
 }  // namespace pagestall

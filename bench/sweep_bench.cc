@@ -40,7 +40,7 @@ absl::Status RegisterRows(ScanSuite& scans, Progress& progress) {
     for (const ScanConfig& one : Swept(config)) {
       RegisterRow(ScanRowName("scan", one, scans.options()), RowTime::kWall,
                   progress, [&scans, one](benchmark::State& state) {
-                    RunScan(state, scans.fixture(), one);
+                    return RunScan(state, scans.fixture(), one).status();
                   });
     }
   }

@@ -28,9 +28,10 @@ struct Figure {
 constexpr Figure kFigures[] = {
     {"tenant_p50", 0.5}, {"tenant_p99", 0.99}, {"tenant_max", 1}};
 
-void ReportTenant(benchmark::State& state,
-                  const absl::StatusOr<TenantReport>& report, double quantile) {
-  if (!report.ok()) return ReportTime(state, report.status());
+absl::Status ReportTenant(benchmark::State& state,
+                          const absl::StatusOr<TenantReport>& report,
+                          double quantile) {
+  if (!report.ok()) return report.status();
   const auto microseconds = [](std::chrono::nanoseconds time) {
     return static_cast<double>(time.count()) / 1e3;
   };
@@ -41,7 +42,7 @@ void ReportTenant(benchmark::State& state,
   counters["request_p99_us"] = microseconds(Quantile(latencies, 0.99));
   counters["request_max_us"] = microseconds(Quantile(latencies, 1));
   counters["arrival_late_max_us"] = microseconds(report->worst_arrival);
-  ReportTime(state, Quantile(latencies, quantile));
+  return ReportTime(state, Quantile(latencies, quantile));
 }
 
 absl::Status RegisterRows(ScanSuite& scans, Progress& progress) {
@@ -68,7 +69,7 @@ absl::Status RegisterRows(ScanSuite& scans, Progress& progress) {
                     report = Tenant::Alone(options,
                                            std::chrono::milliseconds(alone_ms));
                   }
-                  ReportTenant(state, report, figure.quantile);
+                  return ReportTenant(state, report, figure.quantile);
                 });
     for (const ScanConfig& config : scans.Configs()) {
       if (config.executor.name != std::string("async")) continue;
@@ -78,9 +79,9 @@ absl::Status RegisterRows(ScanSuite& scans, Progress& progress) {
                     Tenant guest(options);
                     ScanConfig shared = config;
                     shared.watcher = &guest;
-                    if (RunScan(state, scans.fixture(), shared)) {
-                      ReportTenant(state, guest.Take(), figure.quantile);
-                    }
+                    const auto scan = RunScan(state, scans.fixture(), shared);
+                    if (!scan.ok()) return scan.status();
+                    return ReportTenant(state, guest.Take(), figure.quantile);
                   });
     }
   }

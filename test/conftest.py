@@ -24,14 +24,16 @@ class Binary:
         self.directory = directory
         self.flags = flags
 
-    def run(self, *flags):
-        command = [self.path, *self.flags, *flags]
-        return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    def run(self, *flags, preexec_fn=None):
+        return subprocess.run(
+            [self.path, *self.flags, *flags], capture_output=True, text=True, timeout=300,
+            check=False, preexec_fn=preexec_fn,
+        )  # fmt: skip
 
-    def run_to_json(self, *flags):
+    def run_to_json(self, *flags, preexec_fn=None):
         """The finished process and the JSON that it wrote."""
         out = self.directory / "run.json"
-        done = self.run(f"--benchmark_out={out}", *flags)
+        done = self.run(f"--benchmark_out={out}", *flags, preexec_fn=preexec_fn)
         return done, json.loads(out.read_text(), parse_constant=refuse_constant)
 
 
