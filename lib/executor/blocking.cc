@@ -59,6 +59,8 @@ class ThreadsScan final : public BlockingScan {
     threads.clear();  // joins
     return Delivered(sums_);
   }
+
+  size_t ended_threads() const override { return sources_.size(); }
 };
 
 template <typename Kind>

@@ -2,6 +2,7 @@
 #define PAGESTALL_LIB_EXECUTOR_SCAN_H_
 
 #include <asio/any_io_executor.hpp>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -47,6 +48,9 @@ class Scan {
   // ended when it returns; when a file fails, the others are still summed and
   // the first error is returned. It ends when the watchers let it. Call once.
   virtual absl::StatusOr<std::vector<uint64_t>> Run() = 0;
+
+  // How many threads of its own Run() had, which have ended.
+  virtual size_t ended_threads() const { return 0; }
 };
 
 }  // namespace pagestall

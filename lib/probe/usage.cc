@@ -1,17 +1,13 @@
 #include "lib/probe/usage.h"
 
-#include <fcntl.h>
 #include <sys/resource.h>
 
-#include <array>
 #include <string>
 #include <vector>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
-#include "absl/strings/strip.h"
-#include "lib/file/file.h"
+#include "lib/probe/proc_line.h"
 
 namespace pagestall {
 namespace {
@@ -25,25 +21,9 @@ FaultsAndSwitches ResourceUsage(int who) {
           .involuntary_switches = usage.ru_nivcsw};
 }
 
-// What follows `prefix` on the first line of `path` that begins with it.
-std::optional<std::string> LineOf(const char* path, absl::string_view prefix) {
-  const absl::StatusOr<File> file = File::Open(path, O_RDONLY);
-  if (!file.ok()) return std::nullopt;
-  std::array<uint8_t, 1024> buffer;  // the lines asked for come early
-  const absl::StatusOr<size_t> size = file->Read(absl::MakeSpan(buffer), 0);
-  if (!size.ok()) return std::nullopt;
-  const absl::string_view text(reinterpret_cast<const char*>(buffer.data()),
-                               *size);
-  for (absl::string_view line : absl::StrSplit(text, '\n')) {
-    if (absl::ConsumePrefix(&line, prefix)) return std::string(line);
-  }
-  return std::nullopt;
-}
-
-std::optional<uint64_t> Number(absl::string_view text) {
-  uint64_t number;
-  if (!absl::SimpleAtoi(text, &number)) return std::nullopt;
-  return number;
+std::chrono::microseconds Time(const timeval& time) {
+  return std::chrono::seconds(time.tv_sec) +
+         std::chrono::microseconds(time.tv_usec);
 }
 
 std::optional<uint64_t> Difference(const std::optional<uint64_t>& after,
@@ -63,13 +43,13 @@ FaultsAndSwitches FaultsAndSwitches::OfThisProcess() {
 }
 
 std::optional<uint64_t> DeviceReadBytes() {
-  const auto bytes = LineOf("/proc/self/io", "read_bytes: ");
-  return bytes ? Number(*bytes) : std::nullopt;
+  const auto bytes = ProcLine("/proc/self/io", "read_bytes: ");
+  return bytes ? ProcNumber(*bytes) : std::nullopt;
 }
 
 SystemUsage SystemUsage::Now() {
   SystemUsage usage;
-  if (const auto cpu = LineOf("/proc/stat", "cpu ")) {
+  if (const auto cpu = ProcLine("/proc/stat", "cpu ")) {
     // user nice system idle iowait irq softirq steal; guests' time, which
     // follows, is part of user and nice already.
     constexpr size_t kSteal = 7;
@@ -77,14 +57,15 @@ SystemUsage SystemUsage::Now() {
         absl::StrSplit(*cpu, ' ', absl::SkipEmpty());
     if (fields.size() > kSteal) {
       uint64_t sum = 0;
-      for (size_t i = 0; i <= kSteal; ++i) sum += Number(fields[i]).value_or(0);
+      for (size_t i = 0; i <= kSteal; ++i)
+        sum += ProcNumber(fields[i]).value_or(0);
       usage.cpu_ticks = sum;
-      usage.steal_ticks = Number(fields[kSteal]);
+      usage.steal_ticks = ProcNumber(fields[kSteal]);
     }
   }
-  if (const auto some = LineOf("/proc/pressure/io", "some ")) {
+  if (const auto some = ProcLine("/proc/pressure/io", "some ")) {
     const std::vector<std::string> parts = absl::StrSplit(*some, "total=");
-    if (parts.size() == 2) usage.io_pressure_us = Number(parts[1]);
+    if (parts.size() == 2) usage.io_pressure_us = ProcNumber(parts[1]);
   }
   return usage;
 }
@@ -95,8 +76,15 @@ std::optional<double> SystemUsage::StealPercent() const {
          static_cast<double>(*cpu_ticks);
 }
 
+std::chrono::microseconds ProcessCpuTime() {
+  struct rusage usage {};
+  getrusage(RUSAGE_SELF, &usage);
+  return Time(usage.ru_utime) + Time(usage.ru_stime);
+}
+
 Usage Usage::Now() {
   return {.process = FaultsAndSwitches::OfThisProcess(),
+          .cpu_time = ProcessCpuTime(),
           .device_read_bytes = DeviceReadBytes(),
           .system = SystemUsage::Now()};
 }
@@ -125,6 +113,7 @@ SystemUsage operator-(const SystemUsage& after, const SystemUsage& before) {
 Usage operator-(const Usage& after, const Usage& before) {
   return {
       .process = after.process - before.process,
+      .cpu_time = after.cpu_time - before.cpu_time,
       .device_read_bytes =
           Difference(after.device_read_bytes, before.device_read_bytes),
       .system = after.system - before.system,

@@ -1,6 +1,7 @@
 #ifndef PAGESTALL_LIB_PROBE_USAGE_H_
 #define PAGESTALL_LIB_PROBE_USAGE_H_
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 
@@ -21,6 +22,11 @@ struct FaultsAndSwitches {
   // All threads, and those that have ended.
   static FaultsAndSwitches OfThisProcess();
 };
+
+// CPU time of this process, its own and the kernel's on its behalf (user and
+// system time, getrusage(2)): of all threads, those that have ended and
+// io_uring's workers among them.
+std::chrono::microseconds ProcessCpuTime();
 
 // What this process had the storage layer fetch, in bytes (read_bytes of
 // /proc/self/io, proc(5)): read-ahead counts for who caused it, pages that were
@@ -47,6 +53,7 @@ struct SystemUsage {
 // What happened to this process and this machine.
 struct Usage {
   FaultsAndSwitches process;
+  std::chrono::microseconds cpu_time{};
   std::optional<uint64_t> device_read_bytes;
   SystemUsage system;
 

@@ -57,6 +57,23 @@ def uses_a_ring(run):
 RING = ["uring", "uring_direct", "uncached", "mmap_awaited"]
 
 
+def test_every_row_says_what_it_costs(remedies):
+    done, report = remedies.run_to_json("--benchmark_repetitions=2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    for run in repetitions(report):
+        if run.get("error_occurred"):
+            assert run["error_message"].startswith("not available here: ")
+            continue
+        row = run["run_name"]
+        assert 0 < run["cpu_ms"] < 1000, row
+        assert 0 <= run["memory_mib"] < 64, row
+        if "exec:threads" in row or "/io:read/" in row and "exec:async" in row:
+            assert run["threads"] == 3, row
+        if "exec:seq" in row or "/io:mmap/" in row and "exec:async" in row:
+            assert run["threads"] == 1, row
+        assert run["threads"] >= 1, row
+
+
 @pytest.mark.parametrize("error", [errno.EPERM, errno.ENOSYS])
 def test_what_needs_a_ring_is_not_available_without_one(remedies, error):
     done, report = remedies.run_to_json(

@@ -17,6 +17,7 @@ namespace pagestall {
 namespace {
 
 constexpr size_t kBytes = size_t{8} << 20;
+constexpr std::chrono::milliseconds kBusy(50);
 
 TEST(Usage, CountsWhatTheDeviceDeliveredToAnyThread) {
   TemporaryDirectory directory;
@@ -72,6 +73,22 @@ TEST(Usage, SleepIsAVoluntarySwitch) {
   const Usage before = Usage::Now();
   std::this_thread::sleep_for(std::chrono::milliseconds(1));
   EXPECT_GE((Usage::Now() - before).process.voluntary_switches, 1);
+}
+
+TEST(Usage, CpuTimeIsThatOfEveryThreadButNotOfSleep) {
+  const auto busy = [] {
+    const auto end = std::chrono::steady_clock::now() + kBusy;
+    while (std::chrono::steady_clock::now() < end) {
+    }
+  };
+  const Usage before = Usage::Now();
+  std::thread(busy).join();
+  // The CPU may be somebody else's for some of the time.
+  EXPECT_GT((Usage::Now() - before).cpu_time, kBusy / 10);
+
+  const Usage asleep = Usage::Now();
+  std::this_thread::sleep_for(kBusy);
+  EXPECT_LT((Usage::Now() - asleep).cpu_time, kBusy / 10);
 }
 
 TEST(Usage, DifferenceOfWhatIsHiddenIsHidden) {

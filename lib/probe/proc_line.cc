@@ -1,0 +1,36 @@
+#include "lib/probe/proc_line.h"
+
+#include <fcntl.h>
+
+#include <array>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "absl/types/span.h"
+#include "lib/file/file.h"
+
+namespace pagestall {
+
+std::optional<std::string> ProcLine(const std::string& path,
+                                    absl::string_view prefix) {
+  const absl::StatusOr<File> file = File::Open(path, O_RDONLY);
+  if (!file.ok()) return std::nullopt;
+  std::array<uint8_t, 4096> buffer;
+  const absl::StatusOr<size_t> size = file->Read(absl::MakeSpan(buffer), 0);
+  if (!size.ok()) return std::nullopt;
+  const absl::string_view text(reinterpret_cast<const char*>(buffer.data()),
+                               *size);
+  for (absl::string_view line : absl::StrSplit(text, '\n')) {
+    if (absl::ConsumePrefix(&line, prefix)) return std::string(line);
+  }
+  return std::nullopt;
+}
+
+std::optional<uint64_t> ProcNumber(absl::string_view text) {
+  uint64_t number;
+  if (!absl::SimpleAtoi(text, &number)) return std::nullopt;
+  return number;
+}
+
+}  // namespace pagestall

@@ -1,0 +1,23 @@
+#ifndef PAGESTALL_LIB_PROBE_PROC_LINE_H_
+#define PAGESTALL_LIB_PROBE_PROC_LINE_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+namespace pagestall {
+
+// What follows `prefix` on the first line of `path`, a file of proc(5), that
+// begins with it and ends within the file's first 4 KiB. Empty where there is
+// none, or a sandbox hides the file.
+std::optional<std::string> ProcLine(const std::string& path,
+                                    absl::string_view prefix);
+
+// A whole number in decimal digits. Empty for anything else.
+std::optional<uint64_t> ProcNumber(absl::string_view text);
+
+}  // namespace pagestall
+
+#endif  // PAGESTALL_LIB_PROBE_PROC_LINE_H_

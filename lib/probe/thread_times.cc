@@ -1,0 +1,49 @@
+#include "lib/probe/thread_times.h"
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <string>
+#include <system_error>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/string_view.h"
+#include "lib/probe/proc_line.h"
+
+namespace pagestall {
+namespace {
+
+constexpr std::chrono::microseconds kWork(100);
+
+}  // namespace
+
+ThreadTimes ThreadTimes::Now() {
+  ThreadTimes now;
+  std::error_code error;
+  for (std::filesystem::directory_iterator task("/proc/self/task", error), end;
+       !error && task != end; task.increment(error)) {
+    pid_t id;
+    if (!absl::SimpleAtoi(task->path().filename().string(), &id)) continue;
+    // "<time on a CPU, in ns> <time waiting for one> <time slices>"
+    const std::string line =
+        ProcLine((task->path() / "schedstat").string(), "").value_or("");
+    const auto ns =
+        ProcNumber(absl::string_view(line).substr(0, line.find(' ')));
+    now.times_[id] = std::chrono::nanoseconds(ns.value_or(0));
+  }
+  return now;
+}
+
+std::optional<size_t> ThreadTimes::OthersSince(
+    const ThreadTimes& before) const {
+  if (times_.empty() || before.times_.empty()) return std::nullopt;
+  size_t count = 0;
+  for (const auto& [id, time] : times_) {
+    if (id == gettid()) continue;
+    const auto then = before.times_.find(id);
+    if (then == before.times_.end() || time - then->second >= kWork) ++count;
+  }
+  return count;
+}
+
+}  // namespace pagestall

@@ -1,0 +1,37 @@
+#include "lib/probe/memory.h"
+
+#include <fcntl.h>
+#include <malloc.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "lib/file/mapping.h"
+#include "test/status_matchers.h"
+#include "test/temporary_directory.h"
+
+namespace pagestall {
+namespace {
+
+constexpr size_t kBytes = size_t{8} << 20;
+
+TEST(MemoryBytes, CountsOwnPagesAndPageTablesButNotThoseOfFiles) {
+  TemporaryDirectory directory;
+  const auto file = File::Open(
+      directory.Write("file", std::vector<uint8_t>(kBytes, 1)), O_RDONLY);
+  ASSERT_THAT(file, IsOk());
+  const auto mapping = Mapping::Map(*file);
+  ASSERT_THAT(mapping, IsOk());
+  malloc_trim(0);  // what was freed would be taken without being counted
+  const auto before = MemoryBytes();
+  if (!before) GTEST_SKIP() << "no /proc/self/status";
+  EXPECT_EQ(std::count(mapping->bytes().begin(), mapping->bytes().end(), 0), 0);
+  EXPECT_LT(*MemoryBytes(), *before + kBytes / 4);
+
+  std::vector<uint8_t> own(kBytes, 1);
+  EXPECT_EQ(std::count(own.begin(), own.end(), 0), 0);
+  EXPECT_GE(*MemoryBytes(), *before + kBytes / 2);
+}
+
+}  // namespace
+}  // namespace pagestall
