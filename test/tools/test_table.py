@@ -27,9 +27,10 @@ def error(executor, source, cache, message):
     return failed | {"error_occurred": True, "error_message": message}
 
 
-def table(scratch, benchmarks):
+def table(scratch, benchmarks, binary="article_bench"):
     path = scratch / "run.json"
-    path.write_text(json.dumps({"context": {}, "benchmarks": benchmarks}))
+    context = {"executable": f"build/release/bench/{binary}"}
+    path.write_text(json.dumps({"context": context, "benchmarks": benchmarks}))
     return subprocess.run(
         [ROOT / "tools/table", path], capture_output=True, text=True, check=False
     )
@@ -138,6 +139,24 @@ def test_errors_are_named_and_never_averaged(scratch):
     assert done.stderr == (
         "error: " + ROW.format("seq", "mmap", "cold") + ": not cold: 3 of 9 pages (2 times)\n"
     )
+
+
+def test_what_cannot_run_here_is_listed_and_is_no_failure(scratch):
+    message = "not available here: io_uring_setup: Operation not permitted"
+    rows = [("async", "uring", "cold"), ("async", "uring", "warm"), ("async", "uncached", "cold")]
+    done = table(
+        scratch,
+        [repetition("seq", "mmap", "cold", 1000)]
+        + [error(*row, message) for row in rows for _ in range(2)],
+    )
+    assert done.returncode == 0
+    assert "1.000    1.000" in done.stdout
+    assert done.stderr.splitlines() == [message, *("  " + ROW.format(*row) for row in rows)]
+    nothing_else = table(scratch, [error(*rows[0], message)])
+    assert nothing_else.returncode == 0
+    failed = table(scratch, [error(*rows[0], message), error("seq", "mmap", "cold", "not cold")])
+    assert failed.returncode == 1
+    assert len(failed.stderr.splitlines()) == 3
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"benchmarks": 3}', '{"benchmarks": []}', "\0"])

@@ -1,0 +1,84 @@
+"""The article's tables: seconds per executor and source, cold and warm; how long an async
+executor ran nothing else; and how much of the threads' gain over one thread it lost."""
+
+import statistics
+
+from pagestall_table.bootstrap import LEAST, interval
+from pagestall_table.runs import count, values
+
+
+def cell(repetitions, key, statistic, digits):
+    known = values(repetitions, key)
+    return f"{statistic(known):9.{digits}f}" if known else f"{'-':>9}"
+
+
+def print_table(lines, cells, names):
+    """A line per executor and source, with `cells` of its cold and warm repetitions."""
+    width = max(len(source) for _, source in lines) + 2
+    print(f"{'':{11 + width}}{'cold':>18}  {'warm':>18}")
+    print(f"{'executor':11}{'source':{width}}{names}  {names}")
+    for (executor, source), caches in sorted(lines.items(), key=lambda line: order(line[0])):
+        cold, warm = (cells(caches.get(cache, [])) for cache in ("cold", "warm"))
+        print(f"{executor:11}{source:{width}}{cold}  {warm}")
+    print()
+
+
+def seconds(repetitions):
+    return cell(repetitions, "s", min, 3) + cell(repetitions, "s", statistics.median, 3)
+
+
+def stalls(repetitions):
+    return cell(repetitions, "stall_ms", max, 1) + cell(
+        repetitions, "blocked_ms", statistics.median, 1
+    )
+
+
+def order(key):
+    """The order of rows in the suite; a name that is not known here comes last."""
+    known = ["seq", "threads", "async", "async_seq"]
+    executor, source = key
+    return (known.index(executor) if executor in known else len(known), executor, source)
+
+
+def serialisation(lines):
+    """What to say of S = (async - threads) / (seq - threads), for cold mmap. None without
+    the three rows."""
+    samples = [
+        [one["s"] for one in lines.get((executor, "mmap"), {}).get("cold", [])]
+        for executor in ("async", "threads", "seq")
+    ]
+    if not all(samples):
+        return None
+    in_async, in_threads, in_seq = map(statistics.median, samples)
+    if min(map(len, samples)) < LEAST:
+        return f"not defined here: it takes {LEAST} repetitions of a row to know the noise"
+    low, _ = interval(lambda _, threads, seq: seq - threads, samples)
+    if low <= 0:
+        return (
+            "not defined here: seq and threads do not differ by more than the noise "
+            f"(medians {in_seq:.3f} s and {in_threads:.3f} s)"
+        )
+    value = (in_async - in_threads) / (in_seq - in_threads)
+    bounds = interval(lambda a, threads, seq: (a - threads) / (seq - threads), samples)
+    return f"{value:.2f} (95 % interval {bounds[0]:.2f} to {bounds[1]:.2f})"
+
+
+def print_report(shape, lines):
+    files, mib, stride = shape
+    print(f"Seconds for the sum of every {stride}th byte of {files} files of {mib} MiB;")
+    print(f"repetitions per row: {count(lines)}")
+    print()
+    print_table(lines, seconds, f"{'min':>9}{'median':>9}")
+    probed = {
+        key: caches
+        for key, caches in lines.items()
+        if any("stall_ms" in one for runs in caches.values() for one in runs)
+    }
+    if probed:
+        print("Milliseconds in which the executor ran nothing else: the worst stall of all")
+        print("repetitions, and the median time that its thread slept outside its own wait")
+        print()
+        print_table(probed, stalls, f"{'stall':>9}{'blocked':>9}")
+    if index := serialisation(lines):
+        print("Serialisation index of cold mmap, (async - threads) / (seq - threads);")
+        print(f"1: the executor bought nothing, 0: as good as threads: {index}")

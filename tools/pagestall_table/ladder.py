@@ -1,0 +1,65 @@
+"""The ladder of remedies: what each configuration takes, from the hazard down to what stalls
+the executor least."""
+
+import statistics
+import textwrap
+
+from pagestall_table.advice import HAZARD, advice
+from pagestall_table.runs import count, values
+
+WIDTH = 100
+
+# Heading, cache, of what the median is shown, digits, width.
+COLUMNS = [
+    ("cold", "cold", "s", 3, 7),
+    ("warm", "warm", "s", 3, 8),
+    ("cold", "cold", "stall_p99_ms", 1, 9),
+    ("warm", "warm", "stall_p99_ms", 1, 8),
+    ("ms", "cold", "blocked_ms", 1, 8),
+    ("s", "cold", "cpu_s", 3, 7),
+    ("threads", "cold", "threads", 0, 8),
+    ("MiB", "cold", "memory_mib", 1, 7),
+]
+
+
+def median(repetitions, key):
+    known = values(repetitions, key)
+    return statistics.median(known) if known else None
+
+
+def rung(line):
+    """Where a line stands: the hazard, the references, then the remedies."""
+    (executor, source), caches = line
+    if (executor, source) == HAZARD:
+        return (0,)
+    if executor != HAZARD[0]:
+        return (1, source, executor)
+    return (2, -(median(caches.get("cold", []), "stall_p99_ms") or 0), source)
+
+
+def print_report(shape, lines):
+    files, mib, stride = shape
+    about = (
+        f"What it takes not to block: the sum of every {stride}th byte of {files} files of {mib} "
+        f"MiB. Medians; repetitions per row: {count(lines)}. The hazard first, then what it is "
+        "measured against, then the remedies, the longest cold stall (p99) first. Blocked time, "
+        "CPU time, threads and memory beyond the page cache are those of cold scans."
+    )
+    print(textwrap.fill(about, WIDTH))
+    print()
+    width = max(len(source) for _, source in lines) + 1
+    print(
+        f"{'':{9 + width}}{'seconds':>15}{'stall p99 ms':>17}{'blocked':>8}{'CPU':>7}{'memory':>15}"
+    )
+    names = "".join(f"{name:>{size}}" for name, _, _, _, size in COLUMNS)
+    print(f"{'executor':9}{'source':{width}}{names}")
+    for (executor, source), caches in sorted(lines.items(), key=rung):
+        cells = ""
+        for _, cache, key, digits, size in COLUMNS:
+            value = median(caches.get(cache, []), key)
+            cells += f"{'-':>{size}}" if value is None else f"{value:{size}.{digits}f}"
+        print(f"{executor:9}{source:{width}}{cells}")
+    print()
+    if text := advice(lines):
+        print(textwrap.fill(text, WIDTH, break_on_hyphens=False))
+        print()
