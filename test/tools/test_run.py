@@ -42,6 +42,30 @@ def test_ends_with_the_table_and_the_path_of_the_json(scratch):
 
 
 @needs_its_build
+def test_experiment_is_the_first_argument(scratch):
+    out = scratch / "run.json"
+    done = run(
+        "remedies", *SMALL, f"--data_dir={scratch / 'data'}", f"--benchmark_out={out}",
+        "--benchmark_repetitions=1", "--benchmark_filter=io:(mmap|mmap_pool)/",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    lines = [line.split()[:2] for line in done.stdout.splitlines() if " mmap" in line[:16]]
+    assert lines[:2] == [["async", "mmap"], ["threads", "mmap"]]
+    assert sorted(lines[2:]) == [["async", "mmap,"], ["async", "mmap_pool"]]
+    assert "No advice for this machine: it takes 5 repetitions" in " ".join(done.stdout.split())
+    assert json.loads(out.read_text())["context"]["executable"].endswith("remedies_bench")
+    listed = run("remedies", "--benchmark_list_tests").stdout
+    assert listed == (ROOT / "test/bench/remedies_bench.rows").read_text()
+
+
+def test_unknown_experiment_is_refused_before_anything_is_installed():
+    done = run("remedy", "--files=1")
+    assert done.returncode == 1
+    assert done.stderr == "tools/run: remedy: no such experiment; there are: article remedies\n"
+    assert done.stdout == ""
+
+
+@needs_its_build
 def test_refused_flag_leaves_nothing_behind(scratch):
     done = run("--files=0", f"--benchmark_out={scratch / 'run.json'}")
     assert done.returncode == 1
