@@ -29,8 +29,9 @@ class BlockingPool {
  public:
   // Starts `threads`, so that the first so many calls need not.
   explicit BlockingPool(size_t threads) {
-    for (size_t i = 0; i < threads; ++i)
+    for (size_t i = 0; i < threads; ++i) {
       idle_.push_back(&workers_.emplace_back());
+    }
   }
 
   // Runs `function` on a thread while the awaiting coroutine's executor runs
