@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lib/file/mapping.h"
+#include "test/sanitized.h"
 #include "test/status_matchers.h"
 #include "test/temporary_directory.h"
 
@@ -16,6 +17,7 @@ namespace {
 constexpr size_t kBytes = size_t{8} << 20;
 
 TEST(MemoryBytes, CountsOwnPagesAndPageTablesButNotThoseOfFiles) {
+  if (kSanitized) GTEST_SKIP() << "memory is the sanitizer's";
   TemporaryDirectory directory;
   const auto file = File::Open(
       directory.Write("file", std::vector<uint8_t>(kBytes, 1)), O_RDONLY);
