@@ -98,7 +98,9 @@ class AsyncSeqScan final : public AsyncScanBase {
   void Spawn() override { loop_.Spawn(SumAll()); }
 
   asio::awaitable<void> SumAll() {
-    for (size_t file = 0; file < files(); ++file) co_await SumOne(file);
+    for (size_t file = 0; file < files(); ++file) {
+      co_await SumOne(file);
+    }
   }
 };
 
