@@ -41,6 +41,19 @@ def refuse_constant(name):
     raise ValueError(f"{name} in JSON")
 
 
+def forge_manifest(data):
+    """The manifest that the files would have as they are now."""
+    head = (data / "pagestall.manifest").read_text().splitlines()[:2]
+    lines = []
+    for file in range(FILES):
+        status = (data / f"pagestall-{file}.bin").stat()
+        seconds, nanoseconds = divmod(status.st_ctime_ns, 10**9)
+        lines.append(
+            f"size {status.st_size} inode {status.st_ino} changed {seconds} s {nanoseconds} ns"
+        )
+    (data / "pagestall.manifest").write_text("\n".join(head + lines) + "\n")
+
+
 @pytest.fixture
 def scratch():
     """A directory on the disk that holds the build, removed afterwards."""

@@ -2,15 +2,11 @@
 
 #include <algorithm>
 #include <asio/awaitable.hpp>
-#include <asio/co_spawn.hpp>
-#include <asio/io_context.hpp>
 #include <asio/post.hpp>
-#include <asio/steady_timer.hpp>
 #include <asio/use_awaitable.hpp>
-#include <exception>
-#include <utility>
 #include <vector>
 
+#include "lib/executor/async_loop.h"
 #include "lib/executor/file_sums.h"
 #include "lib/kernel/strided_sum.h"
 
@@ -50,65 +46,38 @@ asio::awaitable<absl::StatusOr<uint64_t>> SumFile(AsyncSource& source,
   }
 }
 
-void RethrowIfAny(const std::exception_ptr& exception) {
-  if (exception) std::rethrow_exception(exception);
-}
-
 class AsyncScanBase : public Scan {
  public:
   explicit AsyncScanBase(const ScanSpec& spec)
-      : environment_(io_context_.get_executor(), spec.paths.size()),
+      : loop_(spec.paths.size(), spec.watchers),
         sums_(spec.paths.size()),
-        pending_(spec.paths.size()),
         stride_(spec.stride),
-        yield_bytes_(spec.yield_bytes),
-        watchers_(spec.watchers) {}
+        yield_bytes_(spec.yield_bytes) {}
 
   absl::Status Open(const Source& source, const ScanSpec& spec) {
-    for (const std::string& path : spec.paths) {
-      absl::StatusOr<std::unique_ptr<AsyncSource>> opened =
-          source.open_async(path, spec.source_options, environment_);
-      if (!opened.ok()) return opened.status();
-      sources_.push_back(*std::move(opened));
-    }
-    return absl::OkStatus();
+    return loop_.Open(source, spec.paths, spec.source_options);
   }
 
   absl::StatusOr<std::vector<uint64_t>> Run() override {
-    for (ScanWatcher* watcher : watchers_) {
-      watcher->Begins(io_context_.get_executor());
-    }
-    Spawn();
-    if (pending_ == 0) TellEnd();
-    io_context_.run();
+    loop_.Run([this] { Spawn(); });
     return Delivered(sums_);
   }
 
  protected:
   virtual void Spawn() = 0;
 
+  size_t files() const { return sums_.size(); }
+
   asio::awaitable<void> SumOne(size_t file) {
-    sums_[file] = co_await SumFile(*sources_[file], stride_, yield_bytes_);
-    if (--pending_ == 0) TellEnd();
+    sums_[file] = co_await SumFile(loop_.source(file), stride_, yield_bytes_);
   }
 
-  asio::io_context io_context_{1};
-  // Never set. With it the io_context polls and waits in epoll, as that of any
-  // service does that has a timer or a socket; it has one when probed anyway.
-  asio::steady_timer polled_{io_context_};
-  std::vector<std::unique_ptr<AsyncSource>> sources_;
-  AsyncEnvironment environment_;  // goes before them
+  AsyncLoop loop_;
 
  private:
-  void TellEnd() {
-    for (ScanWatcher* watcher : watchers_) watcher->Ends();
-  }
-
   FileSums sums_;
-  size_t pending_;  // files whose sum is not delivered
   uint64_t stride_;
   size_t yield_bytes_;
-  std::vector<ScanWatcher*> watchers_;
 };
 
 class AsyncScan final : public AsyncScanBase {
@@ -117,9 +86,7 @@ class AsyncScan final : public AsyncScanBase {
 
  private:
   void Spawn() override {
-    for (size_t file = 0; file < sources_.size(); ++file) {
-      asio::co_spawn(io_context_, SumOne(file), RethrowIfAny);
-    }
+    for (size_t file = 0; file < files(); ++file) loop_.Spawn(SumOne(file));
   }
 };
 
@@ -128,10 +95,10 @@ class AsyncSeqScan final : public AsyncScanBase {
   using AsyncScanBase::AsyncScanBase;
 
  private:
-  void Spawn() override { asio::co_spawn(io_context_, SumAll(), RethrowIfAny); }
+  void Spawn() override { loop_.Spawn(SumAll()); }
 
   asio::awaitable<void> SumAll() {
-    for (size_t file = 0; file < sources_.size(); ++file) {
+    for (size_t file = 0; file < files(); ++file) {
       co_await SumOne(file);
     }
   }

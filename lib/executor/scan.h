@@ -12,16 +12,16 @@
 
 namespace pagestall {
 
-// Hears when an async scan begins and ends, so as to share its executor in
-// between. Called on the executor's thread.
+// Hears when an async scan (or other work, see lookups.h) begins and ends, so
+// as to share its executor in between. Called on the executor's thread.
 class ScanWatcher {
  public:
   virtual ~ScanWatcher() = default;
   // The window opens: nothing of the scan has run. What is started on
   // `executor` now comes before the scan.
   virtual void Begins(const asio::any_io_executor& executor) = 0;
-  // Every file's sum is delivered. The executor runs on until it has no work,
-  // so whatever was started must end.
+  // The work is done: every file's sum is delivered. The executor runs on until
+  // it has no work, so whatever was started must end.
   virtual void Ends() = 0;
 };
 

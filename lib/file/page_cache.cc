@@ -105,7 +105,13 @@ absl::Status Evict(const File& file) {
   if (fdatasync(file.fd()) != 0) {
     return ErrnoStatus(errno, "fdatasync", file.path());
   }
-  if (const int error = posix_fadvise(file.fd(), 0, 0, POSIX_FADV_DONTNEED)) {
+  return EvictRange(file, 0, 0);
+}
+
+absl::Status EvictRange(const File& file, uint64_t offset, uint64_t size) {
+  if (const int error =
+          posix_fadvise(file.fd(), static_cast<off_t>(offset),
+                        static_cast<off_t>(size), POSIX_FADV_DONTNEED)) {
     return ErrnoStatus(error, "posix_fadvise", file.path());
   }
   return absl::OkStatus();

@@ -45,6 +45,10 @@ bool MincoreTellsTruth(const File& file);
 // locked or being read stay without an error: count them afterwards.
 absl::Status Evict(const File& file);
 
+// The same for the clean pages of `size` bytes from `offset` on (0: up to the
+// end). A folio of which only a part lies in the range stays whole.
+absl::Status EvictRange(const File& file, uint64_t offset, uint64_t size);
+
 // Drops every clean page of the machine (/proc/sys/vm/drop_caches, 1). Needs
 // root and slows down everybody else.
 absl::Status DropAllPages();

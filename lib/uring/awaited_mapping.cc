@@ -33,6 +33,9 @@ Bytes WholePages(Bytes bytes) {
   return {bytes.data() - before, bytes.size() + before};
 }
 
+// What costs less to copy than a thread to hand it to.
+constexpr size_t kSmallBytes = size_t{64} << 10;
+
 // A range of the file that is being read ahead.
 struct Ahead {
   explicit Ahead(Ring& ring) : operation(ring) {}
@@ -66,10 +69,14 @@ class AwaitedMapping::State {
     const size_t ready = gate_.Ready(begin, end - begin);
     missing_ = ready < end - begin || (missing_ && was_ahead);
     if (missing_ && in_order) ReadAhead(end, bytes.size());
-    if (ready < end - begin) {
-      absl::Status status = co_await Populate(begin + ready, end);
+    if (ready == end - begin) co_return bytes;
+    if (options_.random && end - begin <= kSmallBytes) {
+      absl::Status status = co_await BringIn(begin, end);
       if (!status.ok()) co_return status;
+      if (gate_.Ready(begin, end - begin) == end - begin) co_return bytes;
     }
+    absl::Status status = co_await Populate(begin + ready, end);
+    if (!status.ok()) co_return status;
     co_return bytes;
   }
 
@@ -164,6 +171,18 @@ class AwaitedMapping::State {
     return &ahead_.emplace_back(ring_);
   }
 
+  // Into the page cache, not mapped: by a read whose bytes nobody wants. Unlike
+  // an madvise() it takes none of the kernel's threads while it waits for the
+  // device, of which the ring has four per CPU, so that many small ranges are
+  // brought in at once.
+  asio::awaitable<absl::Status> BringIn(uint64_t begin, uint64_t end) {
+    RingOperation operation(ring_);
+    std::vector<uint8_t> unwanted(end - begin);
+    const absl::StatusOr<size_t> read =
+        co_await AwaitRead(operation, file_, absl::MakeSpan(unwanted), begin);
+    co_return read.status();
+  }
+
   asio::awaitable<absl::Status> Populate(uint64_t begin, uint64_t end) {
     RingOperation operation(ring_);
     int result;
@@ -192,11 +211,8 @@ class AwaitedMapping::State {
           "map ", QuotedPath(file_.path()), " at byte ", begin,
           ": it was truncated to ", *size, " bytes since it was opened"));
     }
-    RingOperation operation(ring_);
-    std::vector<uint8_t> buffer(end - begin);
-    const absl::StatusOr<size_t> read =
-        co_await AwaitRead(operation, file_, absl::MakeSpan(buffer), begin);
-    if (!read.ok()) co_return read.status();
+    absl::Status read = co_await BringIn(begin, end);
+    if (!read.ok()) co_return read;
     co_return ErrnoStatus(EFAULT, absl::StrCat("map at byte ", begin),
                           file_.path());
   }
@@ -221,6 +237,7 @@ absl::StatusOr<std::unique_ptr<AwaitedMapping>> AwaitedMapping::Open(
   if (!mapping.ok()) return mapping.status();
   absl::Status status =
       options.random ? mapping->AdviseRandom() : mapping->AdviseSequential();
+  if (status.ok() && options.random) status = file->Advise(POSIX_FADV_RANDOM);
   if (!status.ok()) return status;
   // In 2 MiB folios, a read costs a fraction of the CPU time that it takes page
   // by page, time in which the kernel's threads compete with the executor.

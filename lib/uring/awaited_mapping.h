@@ -24,7 +24,8 @@ namespace pagestall {
 // 1 to 2 us, and about 0.5 us per MiB when asked for front to back. Anything
 // else is read and mapped by a thread of the kernel's (MADV_POPULATE_READ
 // through the ring, Linux 5.14) while the executor runs others; a caller that
-// goes front to back finds the next ranges already under way.
+// goes front to back finds the next ranges already under way. Small ranges in
+// no order take no thread: they are brought into memory by a read.
 //
 // What is promised when the await returns: every byte of the range was in
 // memory, so that touching it costs at most a fault that finds its page (a

@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 
-from conftest import BUILD, FILES, MIB, ROOT, SMALL, Binary
+from conftest import BUILD, FILES, MIB, ROOT, SMALL, Binary, forge_manifest
 
 COMPARE = pathlib.Path("/usr/share/benchmark/compare.py")
 SYSTEM_PYTHON = "/usr/bin/python3"
@@ -169,19 +169,6 @@ def test_yield_is_in_the_names_of_async_mmap_only(article):
     assert len(yields) == 4
     assert all("exec:async" in name and "/io:mmap/" in name for name in yields)
     assert "yield_kib" not in article.run("--benchmark_list_tests", "--yield_kib=0").stdout
-
-
-def forge_manifest(data):
-    """The manifest that the files would have as they are now."""
-    head = (data / "pagestall.manifest").read_text().splitlines()[:2]
-    lines = []
-    for file in range(FILES):
-        status = (data / f"pagestall-{file}.bin").stat()
-        seconds, nanoseconds = divmod(status.st_ctime_ns, 10**9)
-        lines.append(
-            f"size {status.st_size} inode {status.st_ino} changed {seconds} s {nanoseconds} ns"
-        )
-    (data / "pagestall.manifest").write_text("\n".join(head + lines) + "\n")
 
 
 def test_wrong_sum_is_an_error_that_names_the_file(article):

@@ -7,7 +7,9 @@ import pytest
 from conftest import BUILD, ROOT
 
 
-@pytest.mark.parametrize("name", ["remedies_bench", "stall_bench", "sweep_bench", "tenant_bench"])
+@pytest.mark.parametrize(
+    "name", ["lookup_bench", "remedies_bench", "stall_bench", "sweep_bench", "tenant_bench"]
+)
 def test_rows_are_the_golden_ones(scratch, name):
     listed = subprocess.run(
         [BUILD / "bench" / name, "--benchmark_list_tests"],

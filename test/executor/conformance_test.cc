@@ -10,6 +10,7 @@
 
 #include "lib/executor/table.h"
 #include "lib/source/table.h"
+#include "test/print_source.h"
 #include "test/status_matchers.h"
 #include "test/temporary_directory.h"
 
@@ -17,9 +18,6 @@ namespace pagestall {
 
 void PrintTo(const Executor& executor, std::ostream* out) {
   *out << "exec:" << executor.name;
-}
-void PrintTo(const Source& source, std::ostream* out) {
-  *out << "io:" << source.name;
 }
 
 namespace {

@@ -1,0 +1,127 @@
+// An index is not scanned: random lookups of one record each by many coroutines
+// on one async executor, with a given share of the dataset in the page cache.
+
+#include <benchmark/benchmark.h>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/flags/flag.h"
+#include "absl/strings/str_cat.h"
+#include "bench/dataset_flags.h"
+#include "bench/suite.h"
+#include "fixtures/lookup_fixture.h"
+#include "fixtures/scan_benchmark.h"
+#include "fixtures/storage.h"
+#include "lib/probe/stall_probe.h"
+#include "lib/source/table.h"
+
+ABSL_FLAG(int64_t, lookups, 20000, "how many lookups a repetition makes");
+ABSL_FLAG(int64_t, coroutines, 64, "how many coroutines make them");
+
+namespace pagestall {
+namespace {
+
+constexpr int kResidentPct[] = {0, 50, 90, 99, 100};
+
+class LookupSuite {
+ public:
+  absl::Status RegisterRows(Progress& progress);
+  absl::Status Prepare(Progress& progress);
+
+ private:
+  std::string RowName(const char* family, const LookupConfig& config) const;
+  void RegisterRowsOf(const LookupConfig& config, Progress& progress);
+
+  DatasetOptions options_;
+  std::unique_ptr<LookupFixture> fixture_;
+};
+
+absl::Status LookupSuite::RegisterRows(Progress& progress) {
+  absl::StatusOr<DatasetOptions> options = DatasetOptionsFromFlags();
+  const int64_t lookups = absl::GetFlag(FLAGS_lookups);
+  const int64_t coroutines = absl::GetFlag(FLAGS_coroutines);
+  absl::Status status = options.status();
+  status.Update(CheckFlag("lookups", lookups, 1, 1'000'000'000));
+  // As many threads in a pool, as many buffers.
+  status.Update(CheckFlag("coroutines", coroutines, 1, 4096));
+  if (!status.ok()) return status;
+  options_ = *std::move(options);
+  for (const Source& source : Sources()) {
+    if (source.open_async == nullptr) continue;
+    for (const Popularity popularity :
+         {Popularity::kUniform, Popularity::kZipf}) {
+      for (const int resident_pct : kResidentPct) {
+        RegisterRowsOf({.source = source,
+                        .cache = {resident_pct},
+                        .popularity = popularity,
+                        .lookups = static_cast<size_t>(lookups),
+                        .coroutines = static_cast<size_t>(coroutines)},
+                       progress);
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+void LookupSuite::RegisterRowsOf(const LookupConfig& config,
+                                 Progress& progress) {
+  RegisterRow(RowName("lookup", config), RowTime::kWall, progress,
+              [this, config](benchmark::State& state) {
+                return RunLookups(state, *fixture_, config).status();
+              });
+  RegisterRow(RowName("lookup_p99", config), RowTime::kManual, progress,
+              [this, config](benchmark::State& state) {
+                const auto evidence = RunLookups(state, *fixture_, config);
+                if (!evidence.ok()) return evidence.status();
+                return ReportTime(state, Quantile(evidence->latencies, 0.99));
+              });
+}
+
+std::string LookupSuite::RowName(const char* family,
+                                 const LookupConfig& config) const {
+  const DatasetSpec& dataset = options_.dataset;
+  return absl::StrCat(
+      family, "/exec:async/io:", config.source.name,
+      "/dist:", Name(config.popularity),
+      "/resident_pct:", config.cache.resident_pct,
+      "/coroutines:", config.coroutines, "/lookups:", config.lookups,
+      "/record_kib:", LookupFixture::kRecordBytes >> 10,
+      "/files:", dataset.files, "/mib:", dataset.file_bytes >> 20);
+}
+
+absl::Status LookupSuite::Prepare(Progress& progress) {
+  absl::StatusOr<LookupFixture> fixture =
+      LookupFixture::Open(options_.dataset, options_.evict, progress);
+  if (!fixture.ok()) return fixture.status();
+  fixture_ = std::make_unique<LookupFixture>(*std::move(fixture));
+  for (const auto& [name, value] :
+       DescribeStorage(options_.dataset.directory)) {
+    benchmark::AddCustomContext(name, value);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+}  // namespace pagestall
+
+int main(int argc, char** argv) {
+  pagestall::LookupSuite lookups;
+  return pagestall::RunSuite(
+      argc, argv,
+      {.question =
+           "What does a random lookup in memory-mapped files cost an async "
+           "executor, and what\ndo the other ways of reading cost, when a "
+           "share "
+           "of the files is in the page cache?\nThe time of a row is that of "
+           "all "
+           "its lookups (lookup) or the latency that 99 % of\nthem do not "
+           "exceed "
+           "(lookup_p99).",
+       .register_rows =
+           [&](auto& progress) { return lookups.RegisterRows(progress); },
+       .prepare = [&](auto& progress) { return lookups.Prepare(progress); }});
+}

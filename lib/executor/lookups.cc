@@ -1,0 +1,71 @@
+#include "lib/executor/lookups.h"
+
+#include <unistd.h>
+
+#include <asio/post.hpp>
+#include <asio/use_awaitable.hpp>
+#include <cstring>
+#include <utility>
+
+#include "lib/source/blocking_pool.h"
+
+namespace pagestall {
+
+using Clock = std::chrono::steady_clock;
+
+absl::StatusOr<std::unique_ptr<Lookups>> Lookups::Prepare(const Source& source,
+                                                          LookupSpec spec) {
+  std::unique_ptr<Lookups> lookups(new Lookups(std::move(spec)));
+  absl::Status status = lookups->loop_.Open(source, lookups->spec_.paths,
+                                            lookups->spec_.source_options);
+  if (!status.ok()) return status;
+  return lookups;
+}
+
+Lookups::Lookups(LookupSpec spec)
+    : spec_(std::move(spec)),
+      buffers_(static_cast<uint8_t*>(std::aligned_alloc(
+          sysconf(_SC_PAGESIZE), spec_.coroutines * spec_.record_bytes))),
+      loop_(spec_.coroutines, spec_.watchers),
+      latencies_(spec_.lookups.size()) {
+  // Faults in the pages.
+  std::memset(buffers_.get(), 0, spec_.coroutines * spec_.record_bytes);
+}
+
+absl::StatusOr<std::vector<std::chrono::nanoseconds>> Lookups::Run() {
+  loop_.Run([this] {
+    for (size_t i = 0; i < spec_.coroutines; ++i) {
+      loop_.Spawn(LookUpInTurn(
+          {buffers_.get() + i * spec_.record_bytes, spec_.record_bytes}));
+    }
+  });
+  if (!error_.ok()) return error_;
+  return std::move(latencies_);
+}
+
+asio::awaitable<void> Lookups::LookUpInTurn(absl::Span<uint8_t> buffer) {
+  while (true) {
+    const Clock::time_point ready = Clock::now();
+    // A source whose await is always ready would otherwise do all lookups in
+    // the first coroutine before the second begins, and nothing else meanwhile.
+    co_await asio::post(asio::use_awaitable);
+    if (next_ == spec_.lookups.size() || !error_.ok()) co_return;
+    const size_t index = next_++;
+    error_.Update(co_await LookUp(spec_.lookups[index], buffer));
+    latencies_[index] = Clock::now() - ready;
+  }
+}
+
+asio::awaitable<absl::Status> Lookups::LookUp(const Lookup& lookup,
+                                              absl::Span<uint8_t> buffer) {
+  const absl::StatusOr<AwaitedChunk> chunk =
+      co_await loop_.source(lookup.file)
+          .At(lookup.record * spec_.record_bytes, buffer);
+  if (!chunk.ok()) co_return chunk.status();
+  const Chunk bytes = chunk->bytes;
+  if (chunk->touch_on == nullptr) co_return spec_.check(lookup, bytes);
+  co_return co_await chunk->touch_on->Run(
+      [this, &lookup, bytes] { return spec_.check(lookup, bytes); });
+}
+
+}  // namespace pagestall

@@ -1,0 +1,81 @@
+#ifndef PAGESTALL_LIB_EXECUTOR_LOOKUPS_H_
+#define PAGESTALL_LIB_EXECUTOR_LOOKUPS_H_
+
+#include <asio/awaitable.hpp>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "lib/executor/async_loop.h"
+#include "lib/executor/scan.h"
+#include "lib/source/source.h"
+
+namespace pagestall {
+
+// A record to read: the `record`-th of a file.
+struct Lookup {
+  size_t file = 0;
+  uint64_t record = 0;
+};
+
+struct LookupSpec {
+  std::vector<std::string> paths;
+  size_t record_bytes = 4096;  // a multiple of a page
+  std::vector<Lookup> lookups;
+  size_t coroutines = 64;
+  SourceOptions source_options;
+  // Whether a record's bytes are what they should be (fewer than a record where
+  // the file ends). Called on the executor or, where a source says so, on
+  // threads of its pool, several at once. Must not throw.
+  std::function<absl::Status(const Lookup& lookup, Chunk bytes)> check;
+  // They must outlive the lookups.
+  std::vector<ScanWatcher*> watchers;
+};
+
+// Lookups that are ready to start, on one thread that runs an asio::io_context:
+// many coroutines, each of which takes the next lookup of the sequence when its
+// last one has ended. Destroying it closes and unmaps.
+class Lookups {
+ public:
+  // Opens every file.
+  static absl::StatusOr<std::unique_ptr<Lookups>> Prepare(const Source& source,
+                                                          LookupSpec spec);
+
+  // The window: from here until every lookup's bytes were checked, and the
+  // watchers let it end. Returns the latency of each lookup, from when a
+  // coroutine was ready for it to the checked end, so with the time that it
+  // waited for its turn on the executor: the mean is `coroutines` times the
+  // time per lookup. After an error no more lookups begin, and the first error
+  // is returned. Call once.
+  absl::StatusOr<std::vector<std::chrono::nanoseconds>> Run();
+
+ private:
+  struct Free {
+    void operator()(uint8_t* block) const { std::free(block); }
+  };
+
+  explicit Lookups(LookupSpec spec);
+
+  asio::awaitable<void> LookUpInTurn(absl::Span<uint8_t> buffer);
+  asio::awaitable<absl::Status> LookUp(const Lookup& lookup,
+                                       absl::Span<uint8_t> buffer);
+
+  LookupSpec spec_;
+  std::unique_ptr<uint8_t, Free> buffers_;  // one per coroutine
+  AsyncLoop loop_;  // ends what is in flight before the buffers go
+  size_t next_ = 0;
+  std::vector<std::chrono::nanoseconds> latencies_;
+  absl::Status error_;  // the first
+};
+
+}  // namespace pagestall
+
+#endif  // PAGESTALL_LIB_EXECUTOR_LOOKUPS_H_
