@@ -84,7 +84,7 @@ void BackFreeMemory(uint64_t bytes) {
   void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return;
-  // In huge pages it takes a fraction of the time.
+  // A fault for each huge page instead of one for each page.
   madvise(memory, bytes, MADV_HUGEPAGE);
   madvise(memory, bytes, kMadvisePopulateWrite);
   munmap(memory, bytes);

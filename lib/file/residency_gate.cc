@@ -22,23 +22,25 @@ bool ResidencyGate::Cached(uint64_t offset, uint64_t size) const {
 }
 
 // Whoever reads ahead of us, what he has not begun to read is not cached.
-bool ResidencyGate::NobodyReadsAhead(uint64_t offset) const {
+bool ResidencyGate::NobodyReadsAhead() const {
   const uint64_t last = mapping_.bytes().size() - 1;
-  return Cached(std::min(offset + kHorizon, last), 1);
+  return Cached(std::min(next_ + kHorizon, last), 1);
 }
 
 size_t ResidencyGate::Ready(uint64_t offset, size_t size) {
-  if (!told_) return 0;
+  if (!told_ || size == 0) return 0;
   const bool in_order = offset == next_;
   next_ = offset + size;
   if (!in_order) settled_ = false;
-  if (settled_ && Cached(offset, size) && NobodyReadsAhead(next_)) {
+  if (settled_ && Cached(offset, size) && NobodyReadsAhead()) {
     return size;
   }
   const absl::StatusOr<size_t> ready =
       CountReadyBytes(mapping_.At(offset, size));
   if (!ready.ok()) return 0;
-  settled_ = in_order && *ready == size && NobodyReadsAhead(next_);
+  // Not so near the end that his read-ahead may have begun all that is left.
+  settled_ = in_order && *ready == size &&
+             next_ + kHorizon < mapping_.bytes().size() && NobodyReadsAhead();
   return *ready;
 }
 

@@ -9,17 +9,16 @@
 
 namespace pagestall {
 
-// Tells, for a microsecond or so, what of a mapped file can be touched without
-// a wait for the device.
+// Tells cheaply what of a mapped file can be touched without a wait for the
+// device.
 //
-// mincore(2) tells it exactly, but for pages that are cached and not mapped it
-// looks at each (20 us per MiB on the machine where this was chosen, more than
-// a strided sum takes). cachestat(2) takes less than 0.5 us, but counts a page
-// as soon as its read has begun. So it is trusted only while the file is asked
-// for front to back, after mincore() said once that what is there is read, and
-// while the file is cached further ahead than somebody else's read-ahead
-// reaches, so that we do not run into it. What that can miss: pages that others
-// evicted and are reading back at this moment.
+// mincore(2) tells it exactly, but looks up each page that is cached and not
+// mapped. cachestat(2) looks up each folio, but counts a page as soon as its
+// read has begun. So it is trusted only while the file is asked for front to
+// back, after mincore() said once that what is there is read, and while the
+// file is cached further ahead than somebody else's read-ahead reaches, so that
+// we do not run into it. What that can miss: pages that others evicted and are
+// reading back at this moment.
 class ResidencyGate {
  public:
   // Both must outlive the gate.
@@ -31,7 +30,7 @@ class ResidencyGate {
 
  private:
   bool Cached(uint64_t offset, uint64_t size) const;
-  bool NobodyReadsAhead(uint64_t offset) const;
+  bool NobodyReadsAhead() const;
 
   const File& file_;
   const Mapping& mapping_;

@@ -19,12 +19,13 @@ namespace pagestall {
 
 // Threads that blocking calls are handed to, one call at a time each; as many
 // as are made at once. All calls from the executor's thread. Its destructor
-// waits for the calls that have begun; coroutines that were awaiting are never
-// resumed.
+// waits for the calls that have begun; the executor must not run afterwards, so
+// that coroutines that were awaiting are not resumed.
 //
-// Not an asio::thread_pool: its threads wait on a condition variable, and to
-// signal one may put the caller to sleep (on a futex in glibc 2.36's
-// pthread_cond_signal()). The caller is the executor that is to be kept awake.
+// Not an asio::thread_pool: its threads share a condition variable, and to
+// signal one with older waiters may put the caller to sleep (on a futex in
+// glibc 2.36's pthread_cond_signal()). The caller is the executor that is to be
+// kept awake. Here each thread waits on one of its own.
 class BlockingPool {
  public:
   // Starts `threads`, so that the first so many calls need not.

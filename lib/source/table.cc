@@ -15,7 +15,6 @@
 namespace pagestall {
 namespace {
 
-constexpr size_t kKib = 1 << 10;
 constexpr size_t kMib = 1 << 20;
 
 }  // namespace

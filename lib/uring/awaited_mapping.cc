@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "lib/file/errno_status.h"
@@ -28,10 +29,14 @@ uint64_t PageBytes() {
 
 // From the start of the page of the first byte on.
 Bytes WholePages(Bytes bytes) {
+  if (bytes.empty()) return bytes;
   const uint64_t before =
       reinterpret_cast<uintptr_t>(bytes.data()) % PageBytes();
   return {bytes.data() - before, bytes.size() + before};
 }
+
+// The ring's madvise() has a length of 32 bits.
+constexpr uint64_t kMostAtOnce = uint64_t{1} << 30;
 
 // What costs less to copy than a thread to hand it to.
 constexpr size_t kSmallBytes = size_t{64} << 10;
@@ -48,7 +53,9 @@ struct Ahead {
 
 }  // namespace
 
-class AwaitedMapping::State {
+// Coroutines that await hold it, so that they find it when they are resumed, or
+// destroyed after the mapping was.
+class AwaitedMapping::State final : public std::enable_shared_from_this<State> {
  public:
   State(File file, Mapping mapping, Ring& ring, const Options& options)
       : file_(std::move(file)),
@@ -60,6 +67,7 @@ class AwaitedMapping::State {
   uint64_t size() const { return mapping_.bytes().size(); }
 
   asio::awaitable<absl::StatusOr<Bytes>> Await(uint64_t offset, size_t size) {
+    const auto self = shared_from_this();
     const Bytes bytes = mapping_.At(offset, size);
     if (bytes.empty()) co_return bytes;
     const uint64_t begin = offset / PageBytes() * PageBytes();
@@ -68,7 +76,7 @@ class AwaitedMapping::State {
     const bool was_ahead = co_await Join(begin, end);
     const size_t ready = gate_.Ready(begin, end - begin);
     missing_ = ready < end - begin || (missing_ && was_ahead);
-    if (missing_ && in_order) ReadAhead(end, bytes.size());
+    if (missing_ && in_order && !options_.random) ReadAhead(end, bytes.size());
     if (ready == end - begin) co_return bytes;
     if (options_.random && end - begin <= kSmallBytes) {
       absl::Status status = co_await BringIn(begin, end);
@@ -82,6 +90,7 @@ class AwaitedMapping::State {
 
   asio::awaitable<absl::StatusOr<Pinned>> AwaitPinned(uint64_t offset,
                                                       size_t size) {
+    const auto self = shared_from_this();
     const Bytes bytes = WholePages(mapping_.At(offset, size));
     if (bytes.size() > options_.pin_limit_bytes - pinned_bytes_) {
       co_return absl::ResourceExhaustedError(absl::StrCat(
@@ -89,7 +98,7 @@ class AwaitedMapping::State {
           pinned_bytes_, " of at most ", options_.pin_limit_bytes,
           " are pinned; release some, or raise pin_limit_bytes"));
     }
-    Pinned pinned(nullptr, mapping_.At(offset, size));
+    Pinned pinned(mapping_.At(offset, size));
     if (bytes.empty()) co_return pinned;
     // Locked before it is read, it cannot be dropped in between; and only what
     // is mapped is held.
@@ -98,7 +107,7 @@ class AwaitedMapping::State {
     }
     pins_.push_back(bytes);
     pinned_bytes_ += bytes.size();
-    pinned.state_ = this;
+    pinned.state_ = weak_from_this();
     const uint64_t begin = bytes.data() - mapping_.bytes().data();
     absl::Status status = co_await Populate(begin, begin + bytes.size());
     if (!status.ok()) co_return status;
@@ -130,10 +139,13 @@ class AwaitedMapping::State {
       if (ahead.begin >= end || ahead.end <= begin || ahead.joined) continue;
       any = true;
       ahead.joined = true;
+      // Also when the coroutine is cancelled.
+      const absl::Cleanup leave = [&ahead] {
+        ahead.joined = false;
+        ahead.begin = ahead.end = 0;
+      };
       // Whether it has failed shows when the range is looked at.
       if (ahead.operation.started()) co_await ahead.operation.Wait();
-      ahead.joined = false;
-      ahead.begin = ahead.end = 0;
     }
     co_return any;
   }
@@ -141,6 +153,7 @@ class AwaitedMapping::State {
   // Has the next ranges of `size` bytes from `offset` on read, those that are
   // not under way.
   void ReadAhead(uint64_t offset, size_t size) {
+    if (size > kMostAtOnce) return;  // itself far ahead
     const uint64_t until =
         std::min<uint64_t>(this->size(), offset + options_.ahead * size);
     for (uint64_t begin = offset; begin < until; begin += size) {
@@ -185,12 +198,14 @@ class AwaitedMapping::State {
 
   asio::awaitable<absl::Status> Populate(uint64_t begin, uint64_t end) {
     RingOperation operation(ring_);
-    int result;
-    do {
-      operation.StartAdvise(mapping_.At(begin, end - begin),
-                            kMadvisePopulateRead);
+    int result = 0;
+    while (begin < end && result == 0) {
+      const size_t size = std::min(end - begin, kMostAtOnce);
+      operation.StartAdvise(mapping_.At(begin, size), kMadvisePopulateRead);
       result = co_await operation.Wait();
-    } while (result == -EINTR || result == -EAGAIN);
+      if (result == 0) begin += size;
+      if (result == -EINTR || result == -EAGAIN) result = 0;
+    }
     if (result == 0) co_return absl::OkStatus();
     if (result == -EINVAL) {
       co_return absl::UnimplementedError(
@@ -239,15 +254,15 @@ absl::StatusOr<std::unique_ptr<AwaitedMapping>> AwaitedMapping::Open(
       options.random ? mapping->AdviseRandom() : mapping->AdviseSequential();
   if (status.ok() && options.random) status = file->Advise(POSIX_FADV_RANDOM);
   if (!status.ok()) return status;
-  // In 2 MiB folios, a read costs a fraction of the CPU time that it takes page
-  // by page, time in which the kernel's threads compete with the executor.
+  // In folios of 2 MiB a read does once what it does for each page otherwise,
+  // on CPUs for which the kernel's threads compete with the executor.
   if (!options.random) mapping->AdviseHugePages();
   return std::unique_ptr<AwaitedMapping>(
-      new AwaitedMapping(std::make_unique<State>(
+      new AwaitedMapping(std::make_shared<State>(
           *std::move(file), *std::move(mapping), ring, options)));
 }
 
-AwaitedMapping::AwaitedMapping(std::unique_ptr<State> state)
+AwaitedMapping::AwaitedMapping(std::shared_ptr<State> state)
     : state_(std::move(state)) {}
 AwaitedMapping::~AwaitedMapping() = default;
 
@@ -264,7 +279,7 @@ AwaitedMapping::AwaitPinned(uint64_t offset, size_t size) {
 }
 
 AwaitedMapping::Pinned::Pinned(Pinned&& other) noexcept
-    : state_(std::exchange(other.state_, nullptr)), bytes_(other.bytes_) {}
+    : state_(std::exchange(other.state_, {})), bytes_(other.bytes_) {}
 
 AwaitedMapping::Pinned& AwaitedMapping::Pinned::operator=(
     Pinned&& other) noexcept {
@@ -274,7 +289,7 @@ AwaitedMapping::Pinned& AwaitedMapping::Pinned::operator=(
 }
 
 AwaitedMapping::Pinned::~Pinned() {
-  if (state_ != nullptr) state_->Unpin(bytes_);
+  if (const auto state = state_.lock()) state->Unpin(bytes_);
 }
 
 }  // namespace pagestall

@@ -20,12 +20,13 @@ namespace pagestall {
 //   if (!bytes.ok()) ...        // read error, truncated file
 //   Use(*bytes);                // does not wait for the device
 //
-// What is in memory is answered at once, without a system call that sleeps, for
-// 1 to 2 us, and about 0.5 us per MiB when asked for front to back. Anything
-// else is read and mapped by a thread of the kernel's (MADV_POPULATE_READ
-// through the ring, Linux 5.14) while the executor runs others; a caller that
-// goes front to back finds the next ranges already under way. Small ranges in
-// no order take no thread: they are brought into memory by a read.
+// What is in memory is answered at once, by a call of mincore(2), or of the
+// much cheaper cachestat(2) when asked for front to back (residency_gate.h).
+// Anything else is read and mapped by a thread of the kernel's
+// (MADV_POPULATE_READ through the ring, Linux 5.14) while the executor runs
+// others; a caller that goes front to back finds the next ranges already under
+// way. Small ranges in no order take no thread: they are brought into memory by
+// a read.
 //
 // What is promised when the await returns: every byte of the range was in
 // memory, so that touching it costs at most a fault that finds its page (a
@@ -38,8 +39,11 @@ namespace pagestall {
 // (mmap(2)).
 //
 // All calls must come from the thread that runs the executor; several
-// coroutines may await at once. Destroying it cancels what is being read ahead
-// and blocks until that has ended.
+// coroutines may await at once. A coroutine that is cancelled meanwhile gets a
+// Cancelled status, or what Asio throws. Destroying it cancels what is being
+// read ahead and blocks until that has ended, unless coroutines still await:
+// then the file is unmapped when the last of them has got its answer, which it
+// must not use.
 class AwaitedMapping {
  public:
   struct Options {
@@ -53,11 +57,12 @@ class AwaitedMapping {
     size_t pin_limit_bytes = size_t{64} << 20;
   };
 
-  // A range that the kernel does not drop (mlock(2)) while this lives. Must not
-  // outlive its mapping.
+  // A range that the kernel does not drop (mlock(2)) while this and its mapping
+  // live.
   class Pinned;
 
-  // Opens and maps the file. The ring must outlive the mapping.
+  // Opens and maps the file. The ring must live while anything is awaited; once
+  // it has gone, the mapping may only be destroyed.
   static absl::StatusOr<std::unique_ptr<AwaitedMapping>> Open(
       const std::string& path, Ring& ring, const Options& options);
 
@@ -82,9 +87,9 @@ class AwaitedMapping {
  private:
   class State;
 
-  explicit AwaitedMapping(std::unique_ptr<State> state);
+  explicit AwaitedMapping(std::shared_ptr<State> state);
 
-  std::unique_ptr<State> state_;
+  std::shared_ptr<State> state_;
 };
 
 class AwaitedMapping::Pinned {
@@ -98,10 +103,9 @@ class AwaitedMapping::Pinned {
  private:
   friend class AwaitedMapping::State;
 
-  Pinned(State* state, absl::Span<const uint8_t> bytes)
-      : state_(state), bytes_(bytes) {}
+  explicit Pinned(absl::Span<const uint8_t> bytes) : bytes_(bytes) {}
 
-  State* state_;
+  std::weak_ptr<State> state_;
   absl::Span<const uint8_t> bytes_;
 };
 

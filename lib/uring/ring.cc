@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <asio/associated_cancellation_slot.hpp>
 #include <asio/async_result.hpp>
@@ -14,10 +15,11 @@
 #include <asio/use_awaitable.hpp>
 #include <atomic>
 #include <cerrno>
+#include <deque>
 #include <system_error>
 #include <utility>
-#include <vector>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -113,7 +115,7 @@ class Ring::State final : public std::enable_shared_from_this<State> {
     TurnSoon();
   }
 
-  // Blocks until the operation has ended; nobody is told.
+  // Blocks until the operation has ended.
   void Abandon(RingOperation& operation) {
     Cancel(operation);
     while (operation.in_flight_) WaitForCompletions();
@@ -145,16 +147,21 @@ class Ring::State final : public std::enable_shared_from_this<State> {
   }
 
   void Turn() {
-    if (!open_) return;
+    if (!open_) return ready_.clear();
     Submit();
     Collect();
-    std::vector<Ready> ready;
-    ready.swap(ready_);
-    for (Ready& one : ready) std::move(one.waiter)(one.result);
-    if (!open_) return;
-    // After an error (EAGAIN, EBUSY) some are left.
-    if (io_uring_sq_ready(&ring_) > 0 || !ready_.empty()) TurnSoon();
-    Listen();
+    // Also when a waiter throws, or closes the ring.
+    const absl::Cleanup prepare_next = [this] {
+      if (!open_) return ready_.clear();
+      // After an error (EAGAIN, EBUSY) some are left.
+      if (io_uring_sq_ready(&ring_) > 0 || !ready_.empty()) TurnSoon();
+      Listen();
+    };
+    for (size_t rest = ready_.size(); rest > 0 && !ready_.empty(); --rest) {
+      Ready one = std::move(ready_.front());
+      ready_.pop_front();
+      std::move(one.waiter)(one.result);
+    }
   }
 
   // Has the executor wait for a signal while, and only while, something is in
@@ -224,6 +231,8 @@ class Ring::State final : public std::enable_shared_from_this<State> {
   // The operation may be gone, or started again, when its waiter is told.
   void MakeReady(RingOperation& operation) {
     operation.started_ = false;
+    // Its signal may be gone before the operation is.
+    std::exchange(operation.slot_, {}).clear();
     ready_.push_back({std::move(operation.waiter_), operation.result_});
   }
 
@@ -234,7 +243,7 @@ class Ring::State final : public std::enable_shared_from_this<State> {
   bool turn_posted_ = false;
   bool listening_ = false;
   unsigned in_flight_ = 0;  // operations started and not collected
-  std::vector<Ready> ready_;
+  std::deque<Ready> ready_;
 };
 
 absl::StatusOr<std::unique_ptr<Ring>> Ring::Open(
@@ -250,6 +259,10 @@ Ring::~Ring() { state_->Close(); }
 RingOperation::RingOperation(Ring& ring) : ring_(ring.state_) {}
 
 RingOperation::~RingOperation() {
+  // Nobody is told. It may own the coroutine that awaits, which is unwound by
+  // the executor.
+  slot_.clear();
+  waiter_ = nullptr;
   if (in_flight_) ring_->Abandon(*this);
 }
 
@@ -260,8 +273,11 @@ void RingOperation::Start(absl::FunctionRef<void(io_uring_sqe*)> prepare) {
 void RingOperation::StartRead(const File& file, absl::Span<uint8_t> buffer,
                               uint64_t offset, int flags) {
   Start([&](io_uring_sqe* sqe) {
+    // The kernel takes no more at once (read(2)); the rest is a short read.
+    constexpr size_t kMost = size_t{1} << 30;
     io_uring_prep_read(sqe, file.fd(), buffer.data(),
-                       static_cast<unsigned>(buffer.size()), offset);
+                       static_cast<unsigned>(std::min(buffer.size(), kMost)),
+                       offset);
     sqe->rw_flags = flags;
   });
 }
@@ -275,16 +291,11 @@ void RingOperation::StartAdvise(absl::Span<const uint8_t> bytes, int advice) {
 
 asio::awaitable<int> RingOperation::Wait() {
   auto start = [this](auto handler) {
-    auto slot = asio::get_associated_cancellation_slot(handler);
-    if (slot.is_connected()) {
-      slot.assign([this](asio::cancellation_type /*type*/) { Cancel(); });
-      waiter_ = [slot, handler = std::move(handler)](int result) mutable {
-        slot.clear();
-        std::move(handler)(result);
-      };
-    } else {
-      waiter_ = std::move(handler);
+    slot_ = asio::get_associated_cancellation_slot(handler);
+    if (slot_.is_connected()) {
+      slot_.assign([this](asio::cancellation_type /*type*/) { Cancel(); });
     }
+    waiter_ = std::move(handler);
     if (!in_flight_) ring_->Deliver(*this);
   };
   return asio::async_initiate<const asio::use_awaitable_t<>, void(int)>(

@@ -3,6 +3,7 @@
 
 #include <asio/any_io_executor.hpp>
 #include <asio/awaitable.hpp>
+#include <asio/cancellation_signal.hpp>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -21,14 +22,15 @@ class File;
 // An io_uring (io_uring(7)) whose completions resume coroutines on the executor
 // of a single-threaded asio::io_context. What is started during a turn of its
 // loop is submitted in one system call at the turn's end; what has completed is
-// harvested in batches, when the ring's descriptor becomes readable or a
-// submission completes at once.
+// harvested in batches, when the ring's eventfd is signalled or a submission
+// completes at once.
 //
-// All calls, and those of its operations, must come from the thread that runs
-// the executor. The ring must be destroyed before the execution context is. Its
-// destructor cancels what is in flight and blocks until that has ended, for the
-// kernel may write to a buffer until then; coroutines that were awaiting it are
-// never resumed, and its operations cannot be started again.
+// All calls, Open() among them, and those of its operations must come from the
+// thread that runs the executor. The ring must be destroyed before the
+// execution context is. Its destructor cancels what is in flight and blocks
+// until that has ended, for the kernel may write to a buffer until then;
+// coroutines that were awaiting it are never resumed, and its operations cannot
+// be started again.
 class Ring {
  public:
   // Unimplemented where the kernel has no io_uring, PermissionDenied where a
@@ -51,8 +53,9 @@ class Ring {
 
 // A place for one operation of a ring: started, then awaited. Not to be moved,
 // for the kernel knows its address. Destroying it while its operation is in
-// flight cancels that and blocks until it has ended; buffers and memory that
-// the operation refers to must live until then.
+// flight cancels that and blocks until it has ended; a coroutine that was
+// awaiting it is not resumed but destroyed. Buffers and memory that the
+// operation refers to must live until then.
 class RingOperation {
  public:
   explicit RingOperation(Ring& ring);
@@ -64,7 +67,7 @@ class RingOperation {
   void StartRead(const File& file, absl::Span<uint8_t> buffer, uint64_t offset,
                  int flags = 0);
 
-  // madvise(2). `bytes` must begin at a page's start.
+  // madvise(2). `bytes` must begin at a page's start and be less than 4 GiB.
   void StartAdvise(absl::Span<const uint8_t> bytes, int advice);
 
   // Started, and its result not taken yet.
@@ -91,6 +94,7 @@ class RingOperation {
   bool in_flight_ = false;
   int result_ = 0;
   absl::AnyInvocable<void(int)> waiter_;
+  asio::cancellation_slot slot_;  // of the waiter
 };
 
 // Reads from `offset` until `wanted` bytes (by default all that `buffer` holds;

@@ -232,6 +232,29 @@ TEST_F(AwaitedMappingTest, ClosesWhileItReadsAhead) {
   }
 }
 
+asio::awaitable<void> PinAndKeep(AwaitedMapping& mapping,
+                                 std::shared_ptr<int> alive) {
+  const auto pinned = co_await mapping.AwaitPinned(0, kMib);
+  *alive = 1;
+}
+
+TEST_F(AwaitedMappingTest, CoroutinesGetTheirAnswerWhenTheMappingIsGone) {
+  auto mapping = Open(WriteCold(8 * kMib), {.ahead = 4});
+  int ended = 0;
+  for (size_t i = 0; i < 8; ++i) {
+    asio::co_spawn(context_, mapping->Await(i * kMib, kMib),
+                   [&](const std::exception_ptr& /*error*/,
+                       const absl::StatusOr<Bytes>& bytes) {
+                     EXPECT_THAT(bytes, IsOk());
+                     ++ended;
+                   });
+  }
+  context_.poll();
+  mapping.reset();
+  context_.run();
+  EXPECT_EQ(ended, 8);
+}
+
 TEST_F(AwaitedMappingTest, ClosesWithItsRingAndCoroutines) {
   const std::string path = WriteCold(8 * kMib);
   const auto alive = std::make_shared<int>(0);
@@ -246,6 +269,7 @@ TEST_F(AwaitedMappingTest, ClosesWithItsRingAndCoroutines) {
                      [alive](const std::exception_ptr& /*error*/,
                              const absl::StatusOr<Bytes>& /*bytes*/) {});
     }
+    asio::co_spawn(context, PinAndKeep(**mapping, alive), asio::detached);
     context.poll();
     ring->reset();
     mapping->reset();

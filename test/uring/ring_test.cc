@@ -15,6 +15,7 @@
 #include <list>
 #include <memory>
 #include <numeric>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -243,6 +244,63 @@ TEST_F(RingTest, ClosesWithOperationsInFlight) {
   }
   EXPECT_EQ(alive.use_count(), 1) << "a coroutine is not destroyed";
   EXPECT_EQ(*alive, 0) << "a coroutine was resumed";
+}
+
+TEST_F(RingTest, WaiterMayCloseTheRingUnderOthers) {
+  const File file = OpenCounting(100);
+  std::list<RingOperation> operations;
+  std::vector<uint8_t> buffer(100);
+  int told = 0;
+  for (int i = 0; i < 3; ++i) {
+    asio::co_spawn(context_,
+                   AwaitRead(operations.emplace_back(*ring_), file,
+                             absl::MakeSpan(buffer), 0),
+                   [&](const std::exception_ptr& /*error*/,
+                       const absl::StatusOr<size_t>& /*read*/) {
+                     ++told;
+                     ring_.reset();
+                   });
+  }
+  context_.run();
+  EXPECT_EQ(told, 1);
+}
+
+TEST_F(RingTest, WaiterThatThrowsDoesNotLoseTheOthers) {
+  const File file = OpenCounting(100);
+  std::list<RingOperation> operations;
+  std::vector<uint8_t> buffer(100);
+  int told = 0;
+  for (int i = 0; i < 3; ++i) {
+    asio::co_spawn(context_,
+                   AwaitRead(operations.emplace_back(*ring_), file,
+                             absl::MakeSpan(buffer), 0),
+                   [&](const std::exception_ptr& /*error*/,
+                       const absl::StatusOr<size_t>& /*read*/) {
+                     if (++told == 1) throw std::runtime_error("first");
+                   });
+  }
+  EXPECT_THROW(context_.run(), std::runtime_error);
+  context_.run();
+  EXPECT_EQ(told, 3);
+}
+
+TEST_F(RingTest, CancellationAfterTheRingHasGoneReachesNobody) {
+  const File pipe = OpenSilentPipe();
+  std::vector<uint8_t> buffer(10);
+  asio::cancellation_signal signal;
+  auto operation = std::make_unique<RingOperation>(*ring_);
+  asio::co_spawn(context_,
+                 AwaitRead(*operation, pipe, absl::MakeSpan(buffer), 0),
+                 asio::bind_cancellation_slot(
+                     signal.slot(), [](const std::exception_ptr& /*error*/,
+                                       const absl::StatusOr<size_t>& /*read*/) {
+                       ADD_FAILURE() << "was resumed";
+                     }));
+  RunWhatIsReady();
+  ring_.reset();
+  operation.reset();
+  signal.emit(asio::cancellation_type::terminal);
+  context_.run();
 }
 
 TEST_F(RingTest, ClosesBeforeTheFirstSubmission) {
