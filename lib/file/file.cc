@@ -41,7 +41,7 @@ absl::StatusOr<File> File::Open(std::string path, int flags, mode_t mode) {
   return File(fd, std::move(path));
 }
 
-absl::StatusOr<File> File::OpenDirect(std::string path) {
+absl::StatusOr<File> File::OpenDirect(const std::string& path) {
   absl::StatusOr<File> file = Open(path, O_RDONLY | O_DIRECT);
   if (!absl::IsInvalidArgument(file.status())) return file;
   return absl::UnimplementedError(

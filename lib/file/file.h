@@ -25,7 +25,7 @@ class File {
 
   // open(2) for reads around the page cache (O_DIRECT). Unimplemented where the
   // file system does not support it.
-  static absl::StatusOr<File> OpenDirect(std::string path);
+  static absl::StatusOr<File> OpenDirect(const std::string& path);
 
   File(File&& other) noexcept
       : fd_(std::exchange(other.fd_, -1)), path_(std::move(other.path_)) {}

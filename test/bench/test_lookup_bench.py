@@ -40,7 +40,7 @@ def test_every_row_runs_and_carries_its_evidence(lookup):
             assert run["real_time"] == pytest.approx(run["lookup_p99_us"] / 1e3, abs=2e-6)
         else:
             window_ms = run["lookup_us"] * LOOKUPS / 1e3
-            assert run["real_time"] == pytest.approx(window_ms, rel=0.1, abs=0.5)
+            assert run["real_time"] >= window_ms * 0.999, "the window is inside of the iteration"
         if "/io:uring_direct/" in name and os.access("/proc/self/io", os.R_OK):
             assert run["device_read_mib"] >= LOOKUPS / 256
 
