@@ -145,7 +145,9 @@ class AwaitedMapping::State final : public std::enable_shared_from_this<State> {
         ahead.begin = ahead.end = 0;
       };
       // Whether it has failed shows when the range is looked at.
-      if (ahead.operation.started()) co_await ahead.operation.Wait();
+      if (ahead.operation.started()) {
+        co_await ahead.operation.Wait();
+      }
     }
     co_return any;
   }
@@ -212,7 +214,9 @@ class AwaitedMapping::State final : public std::enable_shared_from_this<State> {
           "madvise(MADV_POPULATE_READ): it needs Linux 5.14");
     }
     // Where a touch would raise SIGBUS (madvise(2)).
-    if (result == -EFAULT) co_return co_await WhyNot(begin, end);
+    if (result == -EFAULT) {
+      co_return co_await WhyNot(begin, end);
+    }
     co_return ErrnoStatus(-result, absl::StrCat("map at byte ", begin),
                           file_.path());
   }

@@ -50,7 +50,7 @@ class Ring::State final : public std::enable_shared_from_this<State> {
  public:
   explicit State(const asio::any_io_executor& executor)
       : executor_(executor), signalled_(executor) {}
-  ~State() { Close(); }
+  ~State() { Close(); }  // NOLINT(bugprone-exception-escape)
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
@@ -254,7 +254,7 @@ absl::StatusOr<std::unique_ptr<Ring>> Ring::Open(
 }
 
 Ring::Ring(std::shared_ptr<State> state) : state_(std::move(state)) {}
-Ring::~Ring() { state_->Close(); }
+Ring::~Ring() { state_->Close(); }  // NOLINT(bugprone-exception-escape)
 
 RingOperation::RingOperation(Ring& ring) : ring_(ring.state_) {}
 

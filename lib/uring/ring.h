@@ -38,7 +38,7 @@ class Ring {
   static absl::StatusOr<std::unique_ptr<Ring>> Open(
       const asio::any_io_executor& executor);
 
-  ~Ring();
+  ~Ring();  // NOLINT(bugprone-exception-escape)
   Ring(const Ring&) = delete;
   Ring& operator=(const Ring&) = delete;
 

@@ -54,7 +54,7 @@ class AwaitedMappingTest : public testing::Test {
 
   // A file that counts, on the disk and not in memory.
   std::string WriteCold(size_t size) {
-    const std::string path = directory_.Write("file", Counting(size));
+    std::string path = directory_.Write("file", Counting(size));
     const auto file = File::Open(path, O_RDONLY);
     EXPECT_THAT(file, IsOk());
     EXPECT_THAT(Evict(*file), IsOk());

@@ -30,8 +30,6 @@
 namespace pagestall {
 namespace {
 
-using testing::HasSubstr;
-
 std::vector<uint8_t> Counting(size_t size) {
   std::vector<uint8_t> bytes(size);
   std::iota(bytes.begin(), bytes.end(), uint8_t{0});
@@ -147,7 +145,7 @@ TEST_F(RingTest, ShortReadsAreContinued) {
   asio::co_spawn(context_,
                  AwaitRead(operation, pipe, absl::MakeSpan(buffer), 0),
                  [&](const std::exception_ptr& /*error*/,
-                     absl::StatusOr<size_t> value) { read = value; });
+                     const absl::StatusOr<size_t>& value) { read = value; });
   ASSERT_EQ(write(pipe.fd(), "abc", 3), 3);
   RunWhatIsReady();
   EXPECT_EQ(*read, 0u);
