@@ -1,5 +1,5 @@
-// Where the defaults come from: every source that brings in chunks, with chunks
-// of every size and as many of them ahead as may be worth it.
+// Every source that brings in chunks, with chunks of every size and as many of
+// them ahead as may be worth it.
 
 #include <benchmark/benchmark.h>
 

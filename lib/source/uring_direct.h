@@ -16,9 +16,8 @@
 
 namespace pagestall {
 
-// O_DIRECT reads by the ring, several in flight per file: the ceiling for
-// whatever reads the device on one thread. Warm, it reads the device all the
-// same.
+// O_DIRECT reads by the ring, several in flight per file. Warm, it reads the
+// device all the same.
 class UringDirectSource final : public AsyncSource {
  public:
   // Unimplemented on a file system without O_DIRECT.

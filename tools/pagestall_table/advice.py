@@ -7,8 +7,8 @@ from pagestall_table.runs import values
 
 HAZARD = ("async", "mmap")
 
-# They read the device however often they have read the same: ceilings for cold scans, but
-# nothing to advise who will read again.
+# They read the device however often they have read the same: nothing to advise who will read
+# again.
 NEVER_WARM = {"uring_direct", "uncached"}
 
 # A remedy's stalls and blocked time are this part of the hazard's at most.
