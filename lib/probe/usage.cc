@@ -57,8 +57,9 @@ SystemUsage SystemUsage::Now() {
         absl::StrSplit(*cpu, ' ', absl::SkipEmpty());
     if (fields.size() > kSteal) {
       uint64_t sum = 0;
-      for (size_t i = 0; i <= kSteal; ++i)
+      for (size_t i = 0; i <= kSteal; ++i) {
         sum += ProcNumber(fields[i]).value_or(0);
+      }
       usage.cpu_ticks = sum;
       usage.steal_ticks = ProcNumber(fields[kSteal]);
     }
