@@ -1,10 +1,7 @@
 #include "lib/executor/lookups.h"
 
-#include <unistd.h>
-
 #include <asio/post.hpp>
 #include <asio/use_awaitable.hpp>
-#include <cstring>
 #include <utility>
 
 #include "lib/source/blocking_pool.h"
@@ -24,19 +21,15 @@ absl::StatusOr<std::unique_ptr<Lookups>> Lookups::Prepare(const Source& source,
 
 Lookups::Lookups(LookupSpec spec)
     : spec_(std::move(spec)),
-      buffers_(static_cast<uint8_t*>(std::aligned_alloc(
-          sysconf(_SC_PAGESIZE), spec_.coroutines * spec_.record_bytes))),
+      buffers_(spec_.coroutines * spec_.record_bytes),
       loop_(spec_.coroutines, spec_.watchers),
-      latencies_(spec_.lookups.size()) {
-  // Faults in the pages.
-  std::memset(buffers_.get(), 0, spec_.coroutines * spec_.record_bytes);
-}
+      latencies_(spec_.lookups.size()) {}
 
 absl::StatusOr<std::vector<std::chrono::nanoseconds>> Lookups::Run() {
   loop_.Run([this] {
     for (size_t i = 0; i < spec_.coroutines; ++i) {
-      loop_.Spawn(LookUpInTurn(
-          {buffers_.get() + i * spec_.record_bytes, spec_.record_bytes}));
+      loop_.Spawn(LookUpInTurn(buffers_.bytes().subspan(i * spec_.record_bytes,
+                                                        spec_.record_bytes)));
     }
   });
   if (!error_.ok()) return error_;

@@ -5,7 +5,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <string>
@@ -16,6 +15,7 @@
 #include "absl/types/span.h"
 #include "lib/executor/async_loop.h"
 #include "lib/executor/scan.h"
+#include "lib/file/page_buffer.h"
 #include "lib/source/source.h"
 
 namespace pagestall {
@@ -58,10 +58,6 @@ class Lookups {
   absl::StatusOr<std::vector<std::chrono::nanoseconds>> Run();
 
  private:
-  struct Free {
-    void operator()(uint8_t* block) const { std::free(block); }
-  };
-
   explicit Lookups(LookupSpec spec);
 
   asio::awaitable<void> LookUpInTurn(absl::Span<uint8_t> buffer);
@@ -69,8 +65,8 @@ class Lookups {
                                        absl::Span<uint8_t> buffer);
 
   LookupSpec spec_;
-  std::unique_ptr<uint8_t, Free> buffers_;  // one per coroutine
-  AsyncLoop loop_;  // ends what is in flight before the buffers go
+  PageBuffer buffers_;  // one per coroutine
+  AsyncLoop loop_;      // ends what is in flight before the buffers go
   size_t next_ = 0;
   std::vector<std::chrono::nanoseconds> latencies_;
   absl::Status error_;  // the first

@@ -3,11 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <cstring>
-#include <memory>
 
 #include "absl/types/span.h"
+#include "lib/file/page_buffer.h"
 
 namespace pagestall {
 
@@ -21,25 +19,14 @@ namespace pagestall {
 // it begins 16 bytes behind a cache line in the middle of a page.
 class ReadBuffer {
  public:
-  explicit ReadBuffer(size_t size)
-      : size_(size),
-        block_(static_cast<uint8_t*>(std::aligned_alloc(
-            kPage, (kOffset + size + kPage - 1) / kPage * kPage))) {
-    std::memset(block_.get(), 0, kOffset + size);
-  }
+  explicit ReadBuffer(size_t size) : buffer_(kOffset + size) {}
 
-  absl::Span<uint8_t> bytes() const { return {block_.get() + kOffset, size_}; }
+  absl::Span<uint8_t> bytes() const { return buffer_.bytes().subspan(kOffset); }
 
  private:
-  static constexpr size_t kPage = 4096;
-  static constexpr size_t kOffset = kPage / 2 + 16;
+  static constexpr size_t kOffset = 2048 + 16;
 
-  struct Free {
-    void operator()(uint8_t* block) const { std::free(block); }
-  };
-
-  size_t size_;
-  std::unique_ptr<uint8_t, Free> block_;
+  PageBuffer buffer_;
 };
 
 }  // namespace pagestall

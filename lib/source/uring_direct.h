@@ -4,13 +4,13 @@
 #include <fcntl.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <deque>
 #include <memory>
 #include <string>
 #include <utility>
 
 #include "lib/file/file.h"
+#include "lib/file/page_buffer.h"
 #include "lib/source/source.h"
 #include "lib/uring/ring.h"
 
@@ -42,23 +42,23 @@ class UringDirectSource final : public AsyncSource {
         size_(size),
         alignment_(alignment),
         chunk_bytes_(WholeBlocks(options.chunk_bytes)),
-        ring_(ring) {
-    for (size_t i = 0; i <= options.ahead; ++i) {
-      reads_.emplace_back(ring, alignment, chunk_bytes_);
-    }
+        ring_(ring),
+        buffer_((options.ahead + 1) * chunk_bytes_, alignment) {
+    for (size_t i = 0; i <= options.ahead; ++i) operations_.emplace_back(ring);
   }
 
   asio::awaitable<absl::StatusOr<AwaitedChunk>> Next() override {
     // The chunk that was handed out last is free to be read into.
-    while (asked_ < size_ && asked_ < offset_ + reads_.size() * chunk_bytes_) {
-      ReadAt(asked_).operation.StartRead(file_, BlocksAt(asked_), asked_);
+    while (asked_ < size_ &&
+           asked_ < offset_ + operations_.size() * chunk_bytes_) {
+      OperationAt(asked_).StartRead(file_, BlocksAt(asked_), asked_);
       asked_ += chunk_bytes_;
     }
     if (offset_ >= size_) co_return AwaitedChunk();
     const size_t wanted = std::min<uint64_t>(chunk_bytes_, size_ - offset_);
     const absl::Span<uint8_t> blocks = BlocksAt(offset_);
     const absl::StatusOr<size_t> count = co_await AwaitRead(
-        ReadAt(offset_).operation, file_, blocks, offset_, 0, wanted);
+        OperationAt(offset_), file_, blocks, offset_, 0, wanted);
     if (!count.ok()) co_return count.status();
     offset_ += chunk_bytes_;
     co_return AwaitedChunk{.bytes = blocks.first(*count)};
@@ -76,35 +76,24 @@ class UringDirectSource final : public AsyncSource {
   }
 
  private:
-  struct Free {
-    void operator()(uint8_t* block) const { std::free(block); }
-  };
-
-  // A chunk that is being read, was read or is handed out.
-  struct Read {
-    Read(Ring& ring, size_t alignment, size_t bytes)
-        : buffer(static_cast<uint8_t*>(std::aligned_alloc(alignment, bytes))),
-          operation(ring) {
-      std::fill_n(buffer.get(), bytes, uint8_t{0});  // faults in the pages
-    }
-
-    std::unique_ptr<uint8_t, Free> buffer;
-    RingOperation operation;  // ends before the buffer does
-  };
-
   size_t WholeBlocks(size_t bytes) const {
     return (bytes + alignment_ - 1) / alignment_ * alignment_;
   }
 
   // The chunks take the places in turn.
-  Read& ReadAt(uint64_t offset) {
-    return reads_[offset / chunk_bytes_ % reads_.size()];
+  size_t PlaceOf(uint64_t offset) const {
+    return offset / chunk_bytes_ % operations_.size();
+  }
+
+  RingOperation& OperationAt(uint64_t offset) {
+    return operations_[PlaceOf(offset)];
   }
 
   // Where the file ends, up to the end of its last block.
   absl::Span<uint8_t> BlocksAt(uint64_t offset) {
     const size_t rest = std::min<uint64_t>(chunk_bytes_, size_ - offset);
-    return {ReadAt(offset).buffer.get(), WholeBlocks(rest)};
+    return buffer_.bytes().subspan(PlaceOf(offset) * chunk_bytes_,
+                                   WholeBlocks(rest));
   }
 
   File file_;
@@ -114,7 +103,9 @@ class UringDirectSource final : public AsyncSource {
   uint64_t offset_ = 0;  // of the next chunk to hand out
   uint64_t asked_ = 0;   // where the next read begins
   Ring& ring_;
-  std::deque<Read> reads_;
+  // A place for each chunk that is being read, was read or is handed out.
+  PageBuffer buffer_;
+  std::deque<RingOperation> operations_;  // end before the buffer does
 };
 
 }  // namespace pagestall
