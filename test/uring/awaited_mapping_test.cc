@@ -11,7 +11,6 @@
 #include <asio/steady_timer.hpp>
 #include <fstream>
 #include <memory>
-#include <numeric>
 #include <thread>
 #include <vector>
 
@@ -23,7 +22,7 @@
 #include "test/probe/load.h"
 #include "test/status_matchers.h"
 #include "test/temporary_directory.h"
-#include "test/uring/run_coroutine.h"
+#include "test/uring/with_ring.h"
 
 namespace pagestall {
 namespace {
@@ -34,24 +33,8 @@ using Bytes = absl::Span<const uint8_t>;
 
 constexpr size_t kMib = 1 << 20;
 
-std::vector<uint8_t> Counting(size_t size) {
-  std::vector<uint8_t> bytes(size);
-  std::iota(bytes.begin(), bytes.end(), uint8_t{0});
-  return bytes;
-}
-
-class AwaitedMappingTest : public testing::Test {
+class AwaitedMappingTest : public WithRing {
  protected:
-  void SetUp() override {
-    auto ring = Ring::Open(context_.get_executor());
-    if (absl::IsUnimplemented(ring.status()) ||
-        absl::IsPermissionDenied(ring.status())) {
-      GTEST_SKIP() << ring.status();
-    }
-    ASSERT_THAT(ring, IsOk());
-    ring_ = *std::move(ring);
-  }
-
   // A file that counts, on the disk and not in memory.
   std::string WriteCold(size_t size) {
     std::string path = directory_.Write("file", Counting(size));
@@ -70,12 +53,8 @@ class AwaitedMappingTest : public testing::Test {
 
   absl::StatusOr<Bytes> Await(AwaitedMapping& mapping, uint64_t offset,
                               size_t size) {
-    return RunCoroutine(context_, mapping.Await(offset, size));
+    return Run(mapping.Await(offset, size));
   }
-
-  TemporaryDirectory directory_;
-  asio::io_context context_{1};
-  std::unique_ptr<Ring> ring_;
 };
 
 TEST_F(AwaitedMappingTest, GivesTheBytesOfAnyRange) {
@@ -293,7 +272,7 @@ class AwaitedMappingPin : public AwaitedMappingTest {
  protected:
   absl::StatusOr<AwaitedMapping::Pinned> Pin(AwaitedMapping& mapping,
                                              uint64_t offset, size_t size) {
-    return RunCoroutine(context_, mapping.AwaitPinned(offset, size));
+    return Run(mapping.AwaitPinned(offset, size));
   }
 };
 

@@ -14,7 +14,6 @@
 #include <cerrno>
 #include <list>
 #include <memory>
-#include <numeric>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -25,29 +24,13 @@
 #include "test/probe/load.h"
 #include "test/status_matchers.h"
 #include "test/temporary_directory.h"
-#include "test/uring/run_coroutine.h"
+#include "test/uring/with_ring.h"
 
 namespace pagestall {
 namespace {
 
-std::vector<uint8_t> Counting(size_t size) {
-  std::vector<uint8_t> bytes(size);
-  std::iota(bytes.begin(), bytes.end(), uint8_t{0});
-  return bytes;
-}
-
-class RingTest : public testing::Test {
+class RingTest : public WithRing {
  protected:
-  void SetUp() override {
-    auto ring = Ring::Open(context_.get_executor());
-    if (absl::IsUnimplemented(ring.status()) ||
-        absl::IsPermissionDenied(ring.status())) {
-      GTEST_SKIP() << ring.status();
-    }
-    ASSERT_THAT(ring, IsOk());
-    ring_ = *std::move(ring);
-  }
-
   File OpenCounting(size_t size) {
     return *File::Open(directory_.Write("counting", Counting(size)), O_RDONLY);
   }
@@ -63,10 +46,6 @@ class RingTest : public testing::Test {
   void RunWhatIsReady() {
     for (int i = 0; i < 10; ++i) context_.poll();
   }
-
-  TemporaryDirectory directory_;
-  asio::io_context context_{1};
-  std::unique_ptr<Ring> ring_;
 };
 
 TEST_F(RingTest, ReadsUntilTheBufferIsFullOrTheFileEnds) {
@@ -78,8 +57,8 @@ TEST_F(RingTest, ReadsUntilTheBufferIsFullOrTheFileEnds) {
                                      {9000, 1000},
                                      {10000, 0},
                                      {20000, 0}}) {
-    const auto read = RunCoroutine(
-        context_, AwaitRead(operation, file, absl::MakeSpan(buffer), offset));
+    const auto read =
+        Run(AwaitRead(operation, file, absl::MakeSpan(buffer), offset));
     ASSERT_THAT(read, IsOk());
     ASSERT_EQ(*read, static_cast<size_t>(size)) << offset;
     for (size_t i = 0; i < *read; ++i) {
@@ -94,8 +73,7 @@ TEST_F(RingTest, ErrorNamesOperationOffsetAndPath) {
   RingOperation operation(*ring_);
   std::vector<uint8_t> buffer(10);
   EXPECT_THAT(
-      RunCoroutine(context_,
-                   AwaitRead(operation, *directory, absl::MakeSpan(buffer), 7)),
+      Run(AwaitRead(operation, *directory, absl::MakeSpan(buffer), 7)),
       IsError(absl::StatusCode::kFailedPrecondition,
               "read at byte 7 '" + directory_.path() + "': Is a directory"));
 }
@@ -132,7 +110,7 @@ TEST_F(RingTest, OperationMayEndBeforeItIsAwaited) {
     context_.run();
   }
   EXPECT_TRUE(operation.started());
-  EXPECT_EQ(RunCoroutine(context_, operation.Wait()), 100);
+  EXPECT_EQ(Run(operation.Wait()), 100);
   EXPECT_FALSE(operation.started());
   EXPECT_EQ(buffer, Counting(100));
 }
@@ -164,9 +142,8 @@ TEST_F(RingTest, SlowReadDoesNotBlockTheExecutor) {
   std::vector<uint8_t> buffer(4096, 1);
   asio::steady_timer polled(context_);
   absl::StatusOr<size_t> read;
-  EXPECT_NOT_BLOCKED(10ms, read = RunCoroutine(
-                               context_, AwaitRead(operation, *file,
-                                                   absl::MakeSpan(buffer), 0)));
+  EXPECT_NOT_BLOCKED(
+      10ms, read = Run(AwaitRead(operation, *file, absl::MakeSpan(buffer), 0)));
   ASSERT_THAT(read, IsOk());
   EXPECT_EQ(buffer, std::vector<uint8_t>(4096, 0));
 }
@@ -179,7 +156,7 @@ TEST_F(RingTest, CancelledOperationSaysSo) {
   RunWhatIsReady();
   EXPECT_TRUE(operation.in_flight());
   operation.Cancel();
-  EXPECT_EQ(RunCoroutine(context_, operation.Wait()), -ECANCELED);
+  EXPECT_EQ(Run(operation.Wait()), -ECANCELED);
 }
 
 TEST_F(RingTest, CancelledCoroutineCancelsItsOperation) {
@@ -213,7 +190,7 @@ TEST_F(RingTest, DestroyedOperationHasEnded) {
   RunWhatIsReady();
   operation.reset();
   buffer.reset();  // whoever writes to it now is caught by a sanitizer
-  EXPECT_EQ(RunCoroutine(context_, other.Wait()), 100);
+  EXPECT_EQ(Run(other.Wait()), 100);
 }
 
 // The coroutine's frame owns the operation and the buffer.
