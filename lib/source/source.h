@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "lib/source/advice.h"
 #include "lib/source/async_environment.h"
 
 namespace pagestall {
@@ -60,6 +61,9 @@ struct SourceOptions {
   size_t chunk_bytes = size_t{1} << 20;    // of a mapping, or of a large read
   size_t ahead = 1;     // chunks brought in beyond the one that is handed out
   bool random = false;  // At() will be called in no order: no read-ahead
+  // Given by `mmap` and `read`: when they open, or before the first bytes if
+  // the kernel reads for it. Null: none.
+  const Advice* advice = nullptr;
 };
 
 // One way of reading a file: a line of the table in source/table.cc. An opener
