@@ -4,15 +4,19 @@
 
 #include <benchmark/benchmark.h>
 
+#include <cstdint>
 #include <string>
 #include <utility>
 
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "bench/row_name.h"
 #include "bench/scan_suite.h"
 #include "bench/suite.h"
+#include "fixtures/page_cache_state.h"
 #include "fixtures/scan_benchmark.h"
+#include "lib/source/advice.h"
 
 namespace pagestall {
 namespace {
@@ -82,7 +86,8 @@ void AskAdvice(Question question) {
   }
 }
 
-// What can be said of a file, inside the window or right before it.
+// What can be said of a file: when it is opened, inside the window, or right
+// before it.
 void AskReadAhead(Question question) {
   for (const absl::string_view source : {"mmap", "read"}) {
     const ScanConfig plain = question.Config("async", source, kCold);
@@ -91,9 +96,9 @@ void AskReadAhead(Question question) {
       if (advice.to_file == nullptr) continue;
       ScanConfig inside = plain;
       inside.source_options.advice = &advice;
-      question.Add(inside,
-                   absl::StrCat("/advice:", advice.name, "/when:inside"));
-      if (!advice.reads) continue;  // what is told to another open file
+      question.Add(inside, absl::StrCat("/advice:", advice.name, "/when:",
+                                        advice.reads ? "inside" : "open"));
+      if (!advice.reads) continue;  // it is about that open file alone
       ScanConfig before = plain;
       before.advice_before = &advice;
       question.Add(before,
@@ -115,7 +120,7 @@ void AskFill(Question question) {
   }
 }
 
-// In blocks of 64 KiB, in a random order.
+// In blocks of 64 KiB, in a random order that the kernel is not told of.
 void AskOrder(Question question) {
   constexpr size_t kBlockBytes = size_t{64} << 10;
   constexpr std::pair<absl::string_view, absl::string_view> kWays[] = {
@@ -126,6 +131,7 @@ void AskOrder(Question question) {
     for (const auto& [executor, source] : kWays) {
       ScanConfig config = question.Config(executor, source, cache);
       config.random_block_bytes = kBlockBytes;
+      config.source_options.buffer_bytes = kBlockBytes;
       question.Add(config,
                    absl::StrCat("/order:random/block_kib:", kBlockBytes >> 10));
     }

@@ -3,6 +3,7 @@
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 #include "absl/strings/string_view.h"
@@ -37,7 +38,8 @@ std::vector<ScanConfig> ScanSuite::Configs() const {
                              .source_options = OptionsOf(source),
                              .yield_bytes = yield_bytes,
                              .files = options_.dataset.files,
-                             .stride = options_.stride});
+                             .stride = options_.stride,
+                             .prefetch = {}});
         }
       }
     }
@@ -48,12 +50,14 @@ std::vector<ScanConfig> ScanSuite::Configs() const {
 ScanConfig ScanSuite::ConfigOf(absl::string_view executor,
                                absl::string_view source,
                                CacheState cache) const {
-  std::vector<ScanConfig> configs = Configs();
-  ScanConfig config =
-      *std::find_if(configs.begin(), configs.end(), [&](const ScanConfig& one) {
+  const std::vector<ScanConfig> configs = Configs();
+  const auto found =
+      std::find_if(configs.begin(), configs.end(), [&](const ScanConfig& one) {
         return one.executor.name == executor && one.source.name == source &&
                one.yield_bytes == 0;
       });
+  if (found == configs.end()) std::abort();
+  ScanConfig config = *found;
   config.cache = cache;
   return config;
 }

@@ -41,7 +41,9 @@ asio::awaitable<absl::StatusOr<uint64_t>> SumBlocks(AsyncSource& source,
     } else {
       add();
     }
-    if (spec.yield_bytes > 0) co_await asio::post(asio::use_awaitable);
+    if (spec.yield_bytes > 0) {
+      co_await asio::post(asio::use_awaitable);
+    }
   }
   co_return sum;
 }

@@ -47,6 +47,9 @@ absl::StatusOr<Folios> CountFolios(const File& file) {
   absl::StatusOr<File> pagemap = File::Open("/proc/self/pagemap", O_RDONLY);
   if (!pagemap.ok()) return pagemap.status();
   absl::StatusOr<File> flags = File::Open("/proc/kpageflags", O_RDONLY);
+  if (absl::IsNotFound(flags.status())) {  // CONFIG_PROC_PAGE_MONITOR
+    return absl::UnimplementedError(flags.status().message());
+  }
   if (!flags.ok()) return flags.status();
   absl::StatusOr<Mapping> mapping = Mapping::MapPopulated(file);
   if (!mapping.ok()) return mapping.status();

@@ -9,8 +9,7 @@
 namespace pagestall {
 
 // The pieces in which the page cache holds a file. A read makes them as large
-// as its read-ahead allows, and a fault maps a piece at once, or 64 KiB of it,
-// so their size decides how many faults a mapping takes.
+// as its read-ahead allows; what it costs to map a file depends on their size.
 struct Folios {
   uint64_t pages = 0;
   uint64_t folios = 0;
@@ -24,7 +23,8 @@ struct Folios {
 
 // Counts those of the file, by /proc/self/pagemap and /proc/kpageflags
 // (the kernel's admin-guide/mm/pagemap.rst), for which it maps the file and
-// reads what is not in the page cache. PermissionDenied without root.
+// reads what is not in the page cache. PermissionDenied without root,
+// Unimplemented where the kernel has no such file.
 absl::StatusOr<Folios> CountFolios(const File& file);
 
 }  // namespace pagestall

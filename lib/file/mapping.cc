@@ -27,6 +27,13 @@ absl::Status Advise(absl::Span<const uint8_t> bytes, int advice,
   return absl::OkStatus();
 }
 
+// Of an advice that the kernel, or its configuration, may not know.
+absl::Status UnknownIsUnimplemented(const absl::Status& status) {
+  return absl::IsInvalidArgument(status)
+             ? absl::UnimplementedError(status.message())
+             : status;
+}
+
 }  // namespace
 
 absl::Status AdviseSequential(absl::Span<const uint8_t> bytes) {
@@ -38,7 +45,8 @@ absl::Status AdviseRandom(absl::Span<const uint8_t> bytes) {
 }
 
 absl::Status AdviseHugePages(absl::Span<const uint8_t> bytes) {
-  return Advise(bytes, MADV_HUGEPAGE, "madvise(MADV_HUGEPAGE)");
+  return UnknownIsUnimplemented(
+      Advise(bytes, MADV_HUGEPAGE, "madvise(MADV_HUGEPAGE)"));
 }
 
 absl::Status AdviseWillNeed(absl::Span<const uint8_t> bytes) {
@@ -46,7 +54,8 @@ absl::Status AdviseWillNeed(absl::Span<const uint8_t> bytes) {
 }
 
 absl::Status PopulateRead(absl::Span<const uint8_t> bytes) {
-  return Advise(bytes, kMadvisePopulateRead, "madvise(MADV_POPULATE_READ)");
+  return UnknownIsUnimplemented(
+      Advise(bytes, kMadvisePopulateRead, "madvise(MADV_POPULATE_READ)"));
 }
 
 absl::Status Collapse(absl::Span<const uint8_t> bytes) {
@@ -55,9 +64,11 @@ absl::Status Collapse(absl::Span<const uint8_t> bytes) {
                                kCollapse) == 0) {
     return absl::OkStatus();
   }
-  absl::Status status = ErrnoStatus(errno, "madvise(MADV_COLLAPSE)");
-  // Before Linux 6.1, or for files of this kind.
-  return errno == EINVAL ? absl::UnimplementedError(status.message()) : status;
+  // What could not be collapsed now, is not (madvise(2)).
+  if (errno == EAGAIN || errno == EBUSY || errno == ENOMEM) {
+    return absl::OkStatus();
+  }
+  return UnknownIsUnimplemented(ErrnoStatus(errno, "madvise(MADV_COLLAPSE)"));
 }
 
 absl::Status LockOnFault(absl::Span<const uint8_t> bytes) {

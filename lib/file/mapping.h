@@ -23,16 +23,17 @@ inline constexpr int kMadvisePopulateRead = 22;
 absl::Status AdviseSequential(absl::Span<const uint8_t> bytes);
 absl::Status AdviseRandom(absl::Span<const uint8_t> bytes);
 // That it is read, where the file system can, in folios of a huge page,
-// whatever the device's read-ahead. Fails where
-// the kernel has no huge pages (EINVAL).
+// whatever the device's read-ahead. Unimplemented without huge pages.
 absl::Status AdviseHugePages(absl::Span<const uint8_t> bytes);
 // Begins to read it, without a wait for the device; the kernel caps how much
 // one call begins by the device's read-ahead.
 absl::Status AdviseWillNeed(absl::Span<const uint8_t> bytes);
-// Reads and maps it before it returns (MADV_POPULATE_READ).
+// Reads and maps it before it returns (MADV_POPULATE_READ). Unimplemented
+// before Linux 5.14.
 absl::Status PopulateRead(absl::Span<const uint8_t> bytes);
-// Reads it and maps it with huge pages before it returns (MADV_COLLAPSE, Linux
-// 6.1). Unimplemented where the kernel cannot do that to the file.
+// Reads what of it are whole huge pages and maps them as such before it
+// returns, as far as the kernel can now (MADV_COLLAPSE, Linux 6.1).
+// Unimplemented where it cannot do that to the file at all.
 absl::Status Collapse(absl::Span<const uint8_t> bytes);
 
 // Keeps in memory what of it is, or will be, mapped; reads nothing

@@ -42,8 +42,8 @@ uint64_t SumPrefetching(absl::Span<const uint8_t> bytes, uint64_t stride,
                         size_t ahead) {
   uint64_t sum = 0;
   for (size_t i = 0; i < bytes.size(); i += stride) {
-    // Past the end it asks for nothing that is there, which is no error.
-    __builtin_prefetch(bytes.data() + i + ahead, /*rw=*/0, kLocality);
+    __builtin_prefetch(bytes.data() + std::min(i + ahead, bytes.size() - 1),
+                       /*rw=*/0, kLocality);
     sum += bytes[i];
   }
   return sum;

@@ -19,6 +19,7 @@ struct MappedFiles {
   uint64_t mapped_bytes = 0;  // Rss, of all of them
   uint64_t huge_bytes = 0;    // of those: FilePmdMapped, by huge pages
 
+  // The files must exist.
   static MappedFiles Now(absl::Span<const std::string> paths);
 };
 

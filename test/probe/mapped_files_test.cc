@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 
+#include <filesystem>
 #include <vector>
 
 #include "lib/file/mapping.h"
@@ -36,6 +37,13 @@ TEST(MappedFiles, SayWhatIsMappedAndAdvised) {
   EXPECT_THAT(mapped.flags, HasSubstr("rr"));
   EXPECT_EQ(mapped.mapped_bytes, kBytes);
   EXPECT_LE(mapped.huge_bytes, mapped.mapped_bytes);
+  const std::string link = directory.path("link");
+  std::filesystem::create_symlink("file", link);
+  const std::vector<std::string> relative = {
+      std::filesystem::path(link)
+          .lexically_proximate(std::filesystem::current_path())
+          .string()};
+  EXPECT_EQ(MappedFiles::Now(relative).mapped_bytes, kBytes);
 }
 
 }  // namespace
