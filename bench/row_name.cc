@@ -3,12 +3,23 @@
 #include "absl/strings/str_cat.h"
 
 namespace pagestall {
+namespace {
+
+// cache:cold, cache:warm or resident_pct:50.
+std::string CacheAxis(CacheState state) {
+  if (state.resident_pct == 0 || state.resident_pct == 100) {
+    return absl::StrCat("cache:", Name(state));
+  }
+  return absl::StrCat("resident_pct:", state.resident_pct);
+}
+
+}  // namespace
 
 std::string ScanRowName(absl::string_view family, const ScanConfig& config,
                         const ScanOptions& options, absl::string_view more) {
   std::string name =
       absl::StrCat(family, "/exec:", config.executor.name,
-                   "/io:", config.source.name, "/cache:", Name(config.cache));
+                   "/io:", config.source.name, "/", CacheAxis(config.cache));
   if (config.source.uses_buffer) {
     absl::StrAppend(&name,
                     "/buffer_kib:", config.source_options.buffer_bytes >> 10);
@@ -23,9 +34,9 @@ std::string ScanRowName(absl::string_view family, const ScanConfig& config,
   if (config.yield_bytes > 0) {
     absl::StrAppend(&name, "/yield_kib:", config.yield_bytes >> 10);
   }
-  absl::StrAppend(&name, more, "/files:", options.dataset.files,
+  absl::StrAppend(&name, more, "/files:", config.files,
                   "/mib:", options.dataset.file_bytes >> 20,
-                  "/stride:", options.stride);
+                  "/stride:", config.stride);
   return name;
 }
 

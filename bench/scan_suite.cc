@@ -2,6 +2,8 @@
 
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 #include "absl/strings/string_view.h"
@@ -34,12 +36,30 @@ std::vector<ScanConfig> ScanSuite::Configs() const {
                              .source = source,
                              .cache = cache,
                              .source_options = OptionsOf(source),
-                             .yield_bytes = yield_bytes});
+                             .yield_bytes = yield_bytes,
+                             .files = options_.dataset.files,
+                             .stride = options_.stride,
+                             .prefetch = {}});
         }
       }
     }
   }
   return configs;
+}
+
+ScanConfig ScanSuite::ConfigOf(absl::string_view executor,
+                               absl::string_view source,
+                               CacheState cache) const {
+  const std::vector<ScanConfig> configs = Configs();
+  const auto found =
+      std::find_if(configs.begin(), configs.end(), [&](const ScanConfig& one) {
+        return one.executor.name == executor && one.source.name == source &&
+               one.yield_bytes == 0;
+      });
+  if (found == configs.end()) std::abort();
+  ScanConfig config = *found;
+  config.cache = cache;
+  return config;
 }
 
 SourceOptions ScanSuite::OptionsOf(const Source& source) const {
@@ -50,8 +70,8 @@ SourceOptions ScanSuite::OptionsOf(const Source& source) const {
 }
 
 absl::Status ScanSuite::Prepare(Progress& progress) {
-  absl::StatusOr<ScanFixture> fixture = ScanFixture::Open(
-      options_.dataset, options_.stride, options_.evict, progress);
+  absl::StatusOr<ScanFixture> fixture =
+      ScanFixture::Open(options_.dataset, options_.evict, progress);
   if (!fixture.ok()) return fixture.status();
   fixture_ = std::make_unique<ScanFixture>(*std::move(fixture));
   for (const auto& [name, value] :

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "bench/progress.h"
 #include "bench/scan_flags.h"
 #include "fixtures/scan_fixture.h"
@@ -20,6 +21,10 @@ class ScanSuite {
   // Every executor with every source that makes sense there, cold and warm;
   // what can yield in a coroutine, without and with.
   std::vector<ScanConfig> Configs() const;
+
+  // One of them, by names that are in the tables; without yields.
+  ScanConfig ConfigOf(absl::string_view executor, absl::string_view source,
+                      CacheState cache) const;
 
   // What the flags, or the source itself, say of its options.
   SourceOptions OptionsOf(const Source& source) const;

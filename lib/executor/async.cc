@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lib/executor/async_loop.h"
+#include "lib/executor/block_order.h"
 #include "lib/executor/file_sums.h"
 #include "lib/kernel/strided_sum.h"
 
@@ -24,10 +25,32 @@ asio::awaitable<void> AddYielding(Chunk bytes, size_t yield_bytes,
   }
 }
 
+asio::awaitable<absl::StatusOr<uint64_t>> SumBlocks(AsyncSource& source,
+                                                    const BlockOrder& order,
+                                                    const ScanSpec& spec) {
+  uint64_t sum = 0;
+  for (const uint64_t offset : order.offsets()) {
+    const absl::StatusOr<AwaitedChunk> chunk =
+        co_await source.At(offset, order.buffer());
+    if (!chunk.ok()) co_return chunk.status();
+    const auto add = [&] {
+      return sum += BlockOrder::Sum(chunk->bytes, offset, spec.stride);
+    };
+    if (chunk->touch_on != nullptr) {
+      co_await chunk->touch_on->Run(add);
+    } else {
+      add();
+    }
+    if (spec.yield_bytes > 0) {
+      co_await asio::post(asio::use_awaitable);
+    }
+  }
+  co_return sum;
+}
+
 asio::awaitable<absl::StatusOr<uint64_t>> SumFile(AsyncSource& source,
-                                                  uint64_t stride,
-                                                  size_t yield_bytes) {
-  StridedSum sum(stride);
+                                                  const ScanSpec& spec) {
+  StridedSum sum(spec.stride, spec.prefetch);
   while (true) {
     const absl::StatusOr<AwaitedChunk> chunk = co_await source.Next();
     if (!chunk.ok()) co_return chunk.status();
@@ -38,8 +61,8 @@ asio::awaitable<absl::StatusOr<uint64_t>> SumFile(AsyncSource& source,
         sum.Add(bytes);
         return sum.value();
       });
-    } else if (yield_bytes > 0) {
-      co_await AddYielding(bytes, yield_bytes, sum);
+    } else if (spec.yield_bytes > 0) {
+      co_await AddYielding(bytes, spec.yield_bytes, sum);
     } else {
       sum.Add(bytes);
     }
@@ -49,13 +72,15 @@ asio::awaitable<absl::StatusOr<uint64_t>> SumFile(AsyncSource& source,
 class AsyncScanBase : public Scan {
  public:
   explicit AsyncScanBase(const ScanSpec& spec)
-      : loop_(spec.paths.size(), spec.watchers),
-        sums_(spec.paths.size()),
-        stride_(spec.stride),
-        yield_bytes_(spec.yield_bytes) {}
+      : spec_(spec),
+        loop_(spec.paths.size(), spec.watchers),
+        sums_(spec.paths.size()) {}
 
-  absl::Status Open(const Source& source, const ScanSpec& spec) {
-    return loop_.Open(source, spec.paths, spec.source_options);
+  absl::Status Open(const Source& source) {
+    absl::StatusOr<std::vector<BlockOrder>> orders = BlockOrdersOf(spec_);
+    if (!orders.ok()) return orders.status();
+    orders_ = *std::move(orders);
+    return loop_.Open(source, spec_.paths, spec_.source_options);
   }
 
   absl::StatusOr<std::vector<uint64_t>> Run() override {
@@ -69,15 +94,24 @@ class AsyncScanBase : public Scan {
   size_t files() const { return sums_.size(); }
 
   asio::awaitable<void> SumOne(size_t file) {
-    sums_[file] = co_await SumFile(loop_.source(file), stride_, yield_bytes_);
+    AsyncSource& source = loop_.source(file);
+    // Not by a conditional expression, which GCC 12 gets wrong around co_await.
+    if (orders_.empty()) {
+      sums_[file] = co_await SumFile(source, spec_);
+    } else {
+      sums_[file] = co_await SumBlocks(source, orders_[file], spec_);
+    }
   }
 
-  AsyncLoop loop_;
+ private:
+  ScanSpec spec_;
+  std::vector<BlockOrder> orders_;  // of each file; empty: front to back
+
+ protected:
+  AsyncLoop loop_;  // ends what is in flight before the orders' buffers go
 
  private:
   FileSums sums_;
-  uint64_t stride_;
-  size_t yield_bytes_;
 };
 
 class AsyncScan final : public AsyncScanBase {
@@ -108,7 +142,7 @@ template <typename Kind>
 absl::StatusOr<std::unique_ptr<Scan>> Prepare(const Source& source,
                                               const ScanSpec& spec) {
   auto scan = std::make_unique<Kind>(spec);
-  if (absl::Status status = scan->Open(source, spec); !status.ok()) {
+  if (absl::Status status = scan->Open(source); !status.ok()) {
     return status;
   }
   return scan;

@@ -4,14 +4,27 @@
 #include <utility>
 #include <vector>
 
+#include "lib/executor/block_order.h"
 #include "lib/executor/file_sums.h"
 #include "lib/kernel/strided_sum.h"
 
 namespace pagestall {
 namespace {
 
-absl::StatusOr<uint64_t> SumFile(BlockingSource& source, uint64_t stride) {
-  StridedSum sum(stride);
+absl::StatusOr<uint64_t> SumBlocks(BlockingSource& source,
+                                   const BlockOrder& order,
+                                   const ScanSpec& spec) {
+  uint64_t sum = 0;
+  for (const uint64_t offset : order.offsets()) {
+    const absl::StatusOr<Chunk> chunk = source.At(offset, order.buffer());
+    if (!chunk.ok()) return chunk.status();
+    sum += BlockOrder::Sum(*chunk, offset, spec.stride);
+  }
+  return sum;
+}
+
+absl::StatusOr<uint64_t> SumFile(BlockingSource& source, const ScanSpec& spec) {
+  StridedSum sum(spec.stride, spec.prefetch);
   while (true) {
     const absl::StatusOr<Chunk> chunk = source.Next();
     if (!chunk.ok()) return chunk.status();
@@ -22,18 +35,26 @@ absl::StatusOr<uint64_t> SumFile(BlockingSource& source, uint64_t stride) {
 
 class BlockingScan : public Scan {
  public:
-  BlockingScan(std::vector<std::unique_ptr<BlockingSource>> sources,
-               uint64_t stride)
-      : sources_(std::move(sources)), sums_(sources_.size()), stride_(stride) {}
+  BlockingScan(const ScanSpec& spec, std::vector<BlockOrder> orders,
+               std::vector<std::unique_ptr<BlockingSource>> sources)
+      : sources_(std::move(sources)),
+        sums_(sources_.size()),
+        spec_(spec),
+        orders_(std::move(orders)) {}
 
  protected:
-  void SumOne(size_t file) { sums_[file] = SumFile(*sources_[file], stride_); }
+  void SumOne(size_t file) {
+    sums_[file] = orders_.empty()
+                      ? SumFile(*sources_[file], spec_)
+                      : SumBlocks(*sources_[file], orders_[file], spec_);
+  }
 
   std::vector<std::unique_ptr<BlockingSource>> sources_;
   FileSums sums_;
 
  private:
-  uint64_t stride_;
+  ScanSpec spec_;
+  std::vector<BlockOrder> orders_;  // of each file; empty: front to back
 };
 
 class SeqScan final : public BlockingScan {
@@ -66,6 +87,8 @@ class ThreadsScan final : public BlockingScan {
 template <typename Kind>
 absl::StatusOr<std::unique_ptr<Scan>> Prepare(const Source& source,
                                               const ScanSpec& spec) {
+  absl::StatusOr<std::vector<BlockOrder>> orders = BlockOrdersOf(spec);
+  if (!orders.ok()) return orders.status();
   std::vector<std::unique_ptr<BlockingSource>> sources;
   for (const std::string& path : spec.paths) {
     absl::StatusOr<std::unique_ptr<BlockingSource>> opened =
@@ -73,7 +96,7 @@ absl::StatusOr<std::unique_ptr<Scan>> Prepare(const Source& source,
     if (!opened.ok()) return opened.status();
     sources.push_back(*std::move(opened));
   }
-  return std::make_unique<Kind>(std::move(sources), spec.stride);
+  return std::make_unique<Kind>(spec, *std::move(orders), std::move(sources));
 }
 
 }  // namespace

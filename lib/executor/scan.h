@@ -4,10 +4,12 @@
 #include <asio/any_io_executor.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "lib/kernel/strided_sum.h"
 #include "lib/source/source.h"
 
 namespace pagestall {
@@ -33,6 +35,10 @@ struct ScanSpec {
   // Of async executors: a coroutine lets the others run after so many bytes of
   // what it was handed at once; 0: never.
   size_t yield_bytes = 0;
+  // Instead of front to back, in blocks of so many bytes (a multiple of a page)
+  // in an order that is random and the same each time; 0: front to back.
+  size_t random_block_bytes = 0;
+  std::optional<Prefetch> prefetch;  // front to back only
   // Of async executors; the others call none. They must outlive the scan.
   std::vector<ScanWatcher*> watchers;
 };

@@ -95,6 +95,21 @@ absl::Status File::Advise(int advice) const {
   return absl::OkStatus();
 }
 
+absl::Status File::AdviseWillNeed(uint64_t offset, uint64_t size) const {
+  const int error =
+      posix_fadvise(fd_, static_cast<off_t>(offset), static_cast<off_t>(size),
+                    POSIX_FADV_WILLNEED);
+  if (error != 0) return ErrnoStatus(error, "posix_fadvise", path_);
+  return absl::OkStatus();
+}
+
+absl::Status File::ReadAhead(uint64_t offset, uint64_t size) const {
+  if (readahead(fd_, static_cast<off64_t>(offset), size) == 0) {
+    return absl::OkStatus();
+  }
+  return ErrnoStatus(errno, "readahead", path_);
+}
+
 absl::StatusOr<size_t> File::DirectAlignment() const {
   StatxDio status{};
   if (statx(fd_, "", AT_EMPTY_PATH, kStatxDioAlign,

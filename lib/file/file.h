@@ -58,6 +58,12 @@ class File {
   // posix_fadvise(2) on the whole file.
   absl::Status Advise(int advice) const;
 
+  // Begin to read `size` bytes from `offset` on into the page cache, by
+  // posix_fadvise(POSIX_FADV_WILLNEED) and by readahead(2); the kernel caps how
+  // much one call begins, as it does that of madvise().
+  absl::Status AdviseWillNeed(uint64_t offset, uint64_t size) const;
+  absl::Status ReadAhead(uint64_t offset, uint64_t size) const;
+
   // What O_DIRECT wants offsets, lengths and memory to be a multiple of
   // (statx(2), Linux 6.1; a page where the kernel does not tell), at least what
   // aligned_alloc(3) takes. Unimplemented without O_DIRECT.

@@ -27,14 +27,48 @@ absl::Status Advise(absl::Span<const uint8_t> bytes, int advice,
   return absl::OkStatus();
 }
 
+// Of an advice that the kernel, or its configuration, may not know.
+absl::Status UnknownIsUnimplemented(const absl::Status& status) {
+  return absl::IsInvalidArgument(status)
+             ? absl::UnimplementedError(status.message())
+             : status;
+}
+
 }  // namespace
+
+absl::Status AdviseSequential(absl::Span<const uint8_t> bytes) {
+  return Advise(bytes, MADV_SEQUENTIAL, "madvise(MADV_SEQUENTIAL)");
+}
+
+absl::Status AdviseRandom(absl::Span<const uint8_t> bytes) {
+  return Advise(bytes, MADV_RANDOM, "madvise(MADV_RANDOM)");
+}
+
+absl::Status AdviseHugePages(absl::Span<const uint8_t> bytes) {
+  return UnknownIsUnimplemented(
+      Advise(bytes, MADV_HUGEPAGE, "madvise(MADV_HUGEPAGE)"));
+}
 
 absl::Status AdviseWillNeed(absl::Span<const uint8_t> bytes) {
   return Advise(bytes, MADV_WILLNEED, "madvise(MADV_WILLNEED)");
 }
 
 absl::Status PopulateRead(absl::Span<const uint8_t> bytes) {
-  return Advise(bytes, kMadvisePopulateRead, "madvise(MADV_POPULATE_READ)");
+  return UnknownIsUnimplemented(
+      Advise(bytes, kMadvisePopulateRead, "madvise(MADV_POPULATE_READ)"));
+}
+
+absl::Status Collapse(absl::Span<const uint8_t> bytes) {
+  constexpr int kCollapse = 25;  // newer than some C libraries' headers
+  if (bytes.empty() || madvise(const_cast<uint8_t*>(bytes.data()), bytes.size(),
+                               kCollapse) == 0) {
+    return absl::OkStatus();
+  }
+  // What could not be collapsed now, is not (madvise(2)).
+  if (errno == EAGAIN || errno == EBUSY || errno == ENOMEM) {
+    return absl::OkStatus();
+  }
+  return UnknownIsUnimplemented(ErrnoStatus(errno, "madvise(MADV_COLLAPSE)"));
 }
 
 absl::Status LockOnFault(absl::Span<const uint8_t> bytes) {
@@ -67,24 +101,19 @@ absl::StatusOr<size_t> CountReadyBytes(absl::Span<const uint8_t> bytes) {
   return std::min<size_t>(bytes.size(), (missing - pages.begin()) * page_bytes);
 }
 
-absl::Status Mapping::AdviseSequential() const {
-  return Advise(bytes_, MADV_SEQUENTIAL, "madvise(MADV_SEQUENTIAL)");
-}
-
-absl::Status Mapping::AdviseRandom() const {
-  return Advise(bytes_, MADV_RANDOM, "madvise(MADV_RANDOM)");
-}
-
-void Mapping::AdviseHugePages() const {
-  if (bytes_.empty()) return;
-  madvise(const_cast<uint8_t*>(bytes_.data()), bytes_.size(), MADV_HUGEPAGE);
-}
-
 absl::StatusOr<Mapping> Mapping::Map(const File& file) {
+  return Map(file, MAP_SHARED);
+}
+
+absl::StatusOr<Mapping> Mapping::MapPopulated(const File& file) {
+  return Map(file, MAP_SHARED | MAP_POPULATE);
+}
+
+absl::StatusOr<Mapping> Mapping::Map(const File& file, int flags) {
   absl::StatusOr<uint64_t> size = file.Size();
   if (!size.ok()) return size.status();
   if (*size == 0) return Mapping({});
-  void* address = mmap(nullptr, *size, PROT_READ, MAP_SHARED, file.fd(), 0);
+  void* address = mmap(nullptr, *size, PROT_READ, flags, file.fd(), 0);
   if (address == MAP_FAILED) return ErrnoStatus(errno, "mmap", file.path());
   return Mapping(
       absl::MakeConstSpan(static_cast<const uint8_t*>(address), *size));

@@ -18,11 +18,23 @@ inline constexpr int kMadvisePopulateRead = 22;
 
 // madvise(2) on a part of a mapping that begins at a page's start.
 //
+// How it will be touched, which decides how much more than a touched page the
+// kernel reads: front to back, or in no order.
+absl::Status AdviseSequential(absl::Span<const uint8_t> bytes);
+absl::Status AdviseRandom(absl::Span<const uint8_t> bytes);
+// That it is read, where the file system can, in folios of a huge page,
+// whatever the device's read-ahead. Unimplemented without huge pages.
+absl::Status AdviseHugePages(absl::Span<const uint8_t> bytes);
 // Begins to read it, without a wait for the device; the kernel caps how much
 // one call begins by the device's read-ahead.
 absl::Status AdviseWillNeed(absl::Span<const uint8_t> bytes);
-// Reads and maps it before it returns (MADV_POPULATE_READ).
+// Reads and maps it before it returns (MADV_POPULATE_READ). Unimplemented
+// before Linux 5.14.
 absl::Status PopulateRead(absl::Span<const uint8_t> bytes);
+// Reads what of it are whole huge pages and maps them as such before it
+// returns, as far as the kernel can now (MADV_COLLAPSE, Linux 6.1).
+// Unimplemented where it cannot do that to the file at all.
+absl::Status Collapse(absl::Span<const uint8_t> bytes);
 
 // Keeps in memory what of it is, or will be, mapped; reads nothing
 // (mlock2(MLOCK_ONFAULT), Linux 4.4). It counts against RLIMIT_MEMLOCK.
@@ -40,14 +52,9 @@ absl::StatusOr<size_t> CountReadyBytes(absl::Span<const uint8_t> bytes);
 class Mapping {
  public:
   static absl::StatusOr<Mapping> Map(const File& file);
-
-  // How the mapping will be touched, which decides how much more than a touched
-  // page the kernel reads: front to back, or in no order.
-  absl::Status AdviseSequential() const;
-  absl::Status AdviseRandom() const;
-  // That it is read, where the file system can, in folios of a huge page,
-  // whatever the device's read-ahead. Without effect elsewhere.
-  void AdviseHugePages() const;
+  // The same with every page read and mapped before it returns (MAP_POPULATE),
+  // but for those that could not be.
+  static absl::StatusOr<Mapping> MapPopulated(const File& file);
 
   Mapping(Mapping&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}
   Mapping& operator=(Mapping&& other) noexcept {
@@ -67,6 +74,8 @@ class Mapping {
 
  private:
   explicit Mapping(absl::Span<const uint8_t> bytes) : bytes_(bytes) {}
+
+  static absl::StatusOr<Mapping> Map(const File& file, int flags);
 
   absl::Span<const uint8_t> bytes_;
 };

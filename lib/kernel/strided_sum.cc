@@ -37,6 +37,18 @@ uint64_t SumAll(const uint8_t* bytes, size_t size) {
   return sum;
 }
 
+template <int kLocality>
+uint64_t SumPrefetching(absl::Span<const uint8_t> bytes, uint64_t stride,
+                        size_t ahead) {
+  uint64_t sum = 0;
+  for (size_t i = 0; i < bytes.size(); i += stride) {
+    __builtin_prefetch(bytes.data() + std::min(i + ahead, bytes.size() - 1),
+                       /*rw=*/0, kLocality);
+    sum += bytes[i];
+  }
+  return sum;
+}
+
 }  // namespace
 
 uint64_t SumEvery(absl::Span<const uint8_t> bytes, uint64_t stride) {
@@ -55,6 +67,18 @@ uint64_t SumEvery(absl::Span<const uint8_t> bytes, uint64_t stride) {
   }
   for (; i < size; i += stride) sum += data[i];
   return sum;
+}
+
+uint64_t SumEvery(absl::Span<const uint8_t> bytes, uint64_t stride,
+                  const Prefetch& prefetch) {
+  if (prefetch.bytes_ahead == 0) {
+    uint64_t sum = 0;
+    for (size_t i = 0; i < bytes.size(); i += stride) sum += bytes[i];
+    return sum;
+  }
+  return prefetch.non_temporal
+             ? SumPrefetching<0>(bytes, stride, prefetch.bytes_ahead)
+             : SumPrefetching<3>(bytes, stride, prefetch.bytes_ahead);
 }
 
 }  // namespace pagestall

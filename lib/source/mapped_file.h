@@ -23,7 +23,7 @@ class MappedFile {
     absl::StatusOr<Mapping> mapping = Mapping::Map(*file);
     if (!mapping.ok()) return mapping.status();
     if (options.random) {
-      absl::Status status = mapping->AdviseRandom();
+      absl::Status status = AdviseRandom(mapping->bytes());
       if (!status.ok()) return status;
     }
     return MappedFile(*std::move(file), *std::move(mapping));
@@ -31,6 +31,7 @@ class MappedFile {
 
   const File& file() const { return file_; }
   const Mapping& mapping() const { return mapping_; }
+  Mapping& mapping() { return mapping_; }
 
   // Where the next chunk begins.
   uint64_t offset() const { return offset_; }

@@ -19,12 +19,19 @@ class MmapSource final : public BlockingSource {
       const std::string& path, const SourceOptions& options) {
     absl::StatusOr<MappedFile> file = MappedFile::Open(path, options);
     if (!file.ok()) return file.status();
-    return std::make_unique<MmapSource>(*std::move(file));
+    AdviceToGive advice(options.advice);
+    absl::Status status = advice.AtOpen(file->file(), &file->mapping());
+    if (!status.ok()) return status;
+    return std::make_unique<MmapSource>(*std::move(file), advice);
   }
 
-  explicit MmapSource(MappedFile file) : file_(std::move(file)) {}
+  MmapSource(MappedFile file, AdviceToGive advice)
+      : file_(std::move(file)), advice_(advice) {}
 
   absl::StatusOr<Chunk> Next() override {
+    absl::Status status =
+        advice_.WithFirstBytes(file_.file(), &file_.mapping());
+    if (!status.ok()) return status;
     return file_.Next(file_.mapping().bytes().size());
   }
 
@@ -35,6 +42,7 @@ class MmapSource final : public BlockingSource {
 
  private:
   MappedFile file_;
+  AdviceToGive advice_;
 };
 
 using AsyncMmapSource = AlwaysReady<MmapSource>;

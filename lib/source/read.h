@@ -21,13 +21,19 @@ class ReadSource final : public BlockingSource {
       const std::string& path, const SourceOptions& options) {
     absl::StatusOr<File> file = OpenToRead(path, options);
     if (!file.ok()) return file.status();
-    return std::make_unique<ReadSource>(*std::move(file), options.buffer_bytes);
+    AdviceToGive advice(options.advice);
+    absl::Status status = advice.AtOpen(*file, nullptr);
+    if (!status.ok()) return status;
+    return std::make_unique<ReadSource>(*std::move(file), options.buffer_bytes,
+                                        advice);
   }
 
-  ReadSource(File file, size_t buffer_bytes)
-      : file_(std::move(file)), buffer_(buffer_bytes) {}
+  ReadSource(File file, size_t buffer_bytes, AdviceToGive advice)
+      : file_(std::move(file)), buffer_(buffer_bytes), advice_(advice) {}
 
   absl::StatusOr<Chunk> Next() override {
+    absl::Status status = advice_.WithFirstBytes(file_, nullptr);
+    if (!status.ok()) return status;
     absl::StatusOr<Chunk> chunk = At(offset_, buffer_.bytes());
     if (chunk.ok()) offset_ += chunk->size();
     return chunk;
@@ -43,6 +49,7 @@ class ReadSource final : public BlockingSource {
  private:
   File file_;
   ReadBuffer buffer_;
+  AdviceToGive advice_;
   uint64_t offset_ = 0;
 };
 

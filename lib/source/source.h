@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "lib/source/advice.h"
 #include "lib/source/async_environment.h"
 
 namespace pagestall {
@@ -58,8 +59,12 @@ class AsyncSource {
 struct SourceOptions {
   size_t buffer_bytes = size_t{64} << 10;  // of one read
   size_t chunk_bytes = size_t{1} << 20;    // of a mapping, or of a large read
-  size_t ahead = 1;     // chunks brought in beyond the one that is handed out
-  bool random = false;  // At() will be called in no order: no read-ahead
+  size_t ahead = 1;  // chunks brought in beyond the one that is handed out
+  // The kernel is told that At() will be called in no order: no read-ahead.
+  bool random = false;
+  // Given by `mmap` and `read`: when they open, or by the first Next() if the
+  // kernel reads for it. Null: none.
+  const Advice* advice = nullptr;
 };
 
 // One way of reading a file: a line of the table in source/table.cc. An opener

@@ -254,13 +254,13 @@ absl::StatusOr<std::unique_ptr<AwaitedMapping>> AwaitedMapping::Open(
   if (!file.ok()) return file.status();
   absl::StatusOr<Mapping> mapping = Mapping::Map(*file);
   if (!mapping.ok()) return mapping.status();
-  absl::Status status =
-      options.random ? mapping->AdviseRandom() : mapping->AdviseSequential();
+  absl::Status status = options.random ? AdviseRandom(mapping->bytes())
+                                       : AdviseSequential(mapping->bytes());
   if (status.ok() && options.random) status = file->Advise(POSIX_FADV_RANDOM);
   if (!status.ok()) return status;
   // In folios of 2 MiB a read does once what it does for each page otherwise,
   // on CPUs for which the kernel's threads compete with the executor.
-  if (!options.random) mapping->AdviseHugePages();
+  if (!options.random) AdviseHugePages(mapping->bytes()).IgnoreError();
   return std::unique_ptr<AwaitedMapping>(
       new AwaitedMapping(std::make_shared<State>(
           *std::move(file), *std::move(mapping), ring, options)));

@@ -8,7 +8,7 @@ from conftest import BUILD, ROOT
 
 
 @pytest.mark.parametrize(
-    "name", ["lookup_bench", "remedies_bench", "stall_bench", "sweep_bench", "tenant_bench"]
+    "name", ["lookup_bench", "questions_bench", "remedies_bench", "stall_bench", "sweep_bench", "tenant_bench"]
 )
 def test_rows_are_the_golden_ones(scratch, name):
     listed = subprocess.run(

@@ -71,6 +71,7 @@ class Conformance
                                .chunk_bytes = 4 * kBuffer,
                                .ahead = 2},
             .yield_bytes = yield_bytes_,
+            .prefetch = {},
             .watchers = {}};
   }
 
@@ -104,6 +105,32 @@ TEST_P(Conformance, YieldingDoesNotChangeTheSums) {
       EXPECT_EQ(*sums, Expected(stride)) << bytes << ", stride " << stride;
     }
   }
+}
+
+TEST_P(Conformance, OrderOfTheBlocksDoesNotChangeTheSums) {
+  WriteFiles();
+  for (const size_t bytes : {4096, 3 * 4096, 1 << 20}) {
+    for (const uint64_t stride : {1, 512, 5000, 70000}) {
+      ScanSpec spec = Spec(stride);
+      spec.random_block_bytes = bytes;
+      auto scan = executor().prepare(source(), spec);
+      ASSERT_THAT(scan, IsOk());
+      const auto sums = (*scan)->Run();
+      ASSERT_THAT(sums, IsOk());
+      EXPECT_EQ(*sums, Expected(stride)) << bytes << ", stride " << stride;
+    }
+  }
+}
+
+TEST_P(Conformance, PrefetchDoesNotChangeTheSums) {
+  WriteFiles();
+  ScanSpec spec = Spec(512);
+  spec.prefetch = Prefetch{.bytes_ahead = 4096};
+  auto scan = executor().prepare(source(), spec);
+  ASSERT_THAT(scan, IsOk());
+  const auto sums = (*scan)->Run();
+  ASSERT_THAT(sums, IsOk());
+  EXPECT_EQ(*sums, Expected(512));
 }
 
 TEST_P(Conformance, NoFileIsNoSum) {

@@ -56,6 +56,23 @@ TEST(SumEvery, EqualsTheNaiveSum) {
   }
 }
 
+TEST(SumEvery, DoesNotDependOnThePrefetch) {
+  std::mt19937 random(3);
+  for (const bool non_temporal : {false, true}) {
+    for (const size_t ahead : {0, 64, 4096, 1 << 20}) {
+      const std::vector<uint8_t> bytes = RandomBytes(100'000, random);
+      for (const uint64_t stride : {1, 512, 4096, 200'000}) {
+        const Prefetch prefetch{ahead, non_temporal};
+        EXPECT_EQ(SumEvery(bytes, stride, prefetch), NaiveSum(bytes, stride));
+        StridedSum sum(stride, prefetch);
+        sum.Add(absl::MakeConstSpan(bytes).first(1000));
+        sum.Add(absl::MakeConstSpan(bytes).subspan(1000));
+        EXPECT_EQ(sum.value(), NaiveSum(bytes, stride));
+      }
+    }
+  }
+}
+
 TEST(StridedSum, DoesNotDependOnTheChunks) {
   std::mt19937 random(2);
   for (int round = 0; round < 300; ++round) {

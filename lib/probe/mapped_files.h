@@ -1,0 +1,28 @@
+#ifndef PAGESTALL_LIB_PROBE_MAPPED_FILES_H_
+#define PAGESTALL_LIB_PROBE_MAPPED_FILES_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/types/span.h"
+
+namespace pagestall {
+
+// What the kernel says of this process's mappings of some files
+// (/proc/self/smaps, proc_pid_smaps(5)).
+struct MappedFiles {
+  // VmFlags of the first of them, such as "rd sh mr mw me ms sd rr": sr and rr
+  // are advice to read front to back and in no order, hg is for huge pages.
+  // Empty where none is mapped.
+  std::string flags;
+  uint64_t mapped_bytes = 0;  // Rss, of all of them
+  uint64_t huge_bytes = 0;    // of those: FilePmdMapped, by huge pages
+
+  // The files must exist.
+  static MappedFiles Now(absl::Span<const std::string> paths);
+};
+
+}  // namespace pagestall
+
+#endif  // PAGESTALL_LIB_PROBE_MAPPED_FILES_H_
