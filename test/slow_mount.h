@@ -11,6 +11,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdint>
+#include <cstdlib>
 #include <string>
 #include <thread>
 #include <vector>
@@ -18,6 +19,12 @@
 #include "test/temporary_directory.h"
 
 namespace pagestall {
+
+// Unmounts what a server has left behind.
+inline void Unmount(const std::string& mountpoint) {
+  const std::string command = "fusermount3 -u -q -z '" + mountpoint + "'";
+  EXPECT_EQ(std::system(command.c_str()), 0) << command;
+}
 
 // A directory's files, served by slowfs with these flags on a directory of the
 // mount's own, by a process of its own. Unmounted at the end.
@@ -76,7 +83,6 @@ class SlowMount {
   std::string path(const std::string& name = "") const {
     return mountpoint_.path(name);
   }
-  pid_t server() const { return server_; }
   dev_t Device() const {
     struct stat status {};
     stat(mountpoint_.path().c_str(), &status);
@@ -85,11 +91,14 @@ class SlowMount {
 
   // Ends the server. Returns its exit code, or -1 if it has none.
   int Stop(int signal = SIGTERM) {
+    if (server_ <= 0) return -1;  // kill(2) takes these for groups of processes
     int status;
     kill(server_, signal);
     waitpid(server_, &status, 0);
     server_ = 0;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    const int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    if (code != 0) Unmount(path());
+    return code;
   }
 
  private:
