@@ -25,6 +25,7 @@ ONLY_IN = {
     r"g(test|mock)/.*": [],
     r"sys/mman\.h": ["lib/file/"],
     r"liburing.*": ["lib/uring/ring.cc"],
+    r"fuse3/.*": ["fixtures/slow_file_system.cc"],
     r"asio.*": ["lib/uring/", "lib/source/", "lib/executor/", "lib/probe/", "fixtures/baseline.", "fixtures/tenant.", "bench/machine_context.cc"],
 }
 
@@ -89,6 +90,7 @@ def test_includes_point_down_only():
         ("lib/file/a.h", '"file.h"'),
         ("lib/source/a.h", "<liburing.h>"),
         ("lib/uring/a.h", '"lib/source/source.h"'),
+        ("fixtures/a.cc", "<fuse3/fuse_lowlevel.h>"),
         ("bench/a.cc", "<gtest/gtest.h>"),
     ],
 )

@@ -12,8 +12,8 @@
 
 #include "lib/file/file.h"
 #include "lib/file/mapping.h"
-#include "test/fixed_delay_mount.h"
 #include "test/probe/load.h"
+#include "test/slow_mount.h"
 #include "test/status_matchers.h"
 
 namespace pagestall {
@@ -130,9 +130,9 @@ TEST_F(BlockedClockTest, OtherThreadsSleepDoesNotCount) {
 
 TEST_F(BlockedClockTest, FaultOnASlowFileCounts) {
   constexpr std::chrono::milliseconds kDelay = 40ms;
-  const FixedDelayMount slow(kDelay);
+  const SlowZeros slow(kDelay);
   if (!slow.ok()) GTEST_SKIP() << slow.reason();
-  const auto file = File::Open(slow.file(), O_RDONLY);
+  const auto file = File::Open(slow.page(), O_RDONLY);
   ASSERT_THAT(file, IsOk());
   const auto mapping = Mapping::Map(*file);
   ASSERT_THAT(mapping, IsOk());

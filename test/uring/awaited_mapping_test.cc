@@ -17,9 +17,9 @@
 #include "lib/file/file.h"
 #include "lib/file/page_cache.h"
 #include "lib/probe/expect_not_blocked.h"
-#include "test/fixed_delay_mount.h"
 #include "test/on_disk.h"
 #include "test/probe/load.h"
+#include "test/slow_mount.h"
 #include "test/status_matchers.h"
 #include "test/temporary_directory.h"
 #include "test/uring/with_ring.h"
@@ -160,9 +160,9 @@ TEST_F(AwaitedMappingTest, ManyCoroutinesAwaitOverlappingRanges) {
 }
 
 TEST_F(AwaitedMappingTest, SlowStorageDoesNotBlockTheExecutor) {
-  const FixedDelayMount mount(50ms);
+  const SlowZeros mount(50ms);
   if (!mount.ok()) GTEST_SKIP() << mount.reason();
-  const auto mapping = Open(mount.file());
+  const auto mapping = Open(mount.page());
   asio::steady_timer polled(context_);
   absl::StatusOr<Bytes> bytes;
   uint8_t touched = 1;
@@ -173,13 +173,13 @@ TEST_F(AwaitedMappingTest, SlowStorageDoesNotBlockTheExecutor) {
 }
 
 TEST_F(AwaitedMappingTest, ReadErrorIsAStatusThatNamesFileAndOffset) {
-  const FixedDelayMount mount(0ms);
+  const SlowZeros mount(0ms, {"--fail_at=large:40960"});
   if (!mount.ok()) GTEST_SKIP() << mount.reason();
-  const auto mapping = Open(mount.broken_file());
+  const auto mapping = Open(mount.large());
   EXPECT_THAT(Await(*mapping, 0, 4096), IsOk());
   EXPECT_THAT(Await(*mapping, 40960, 4096),
               IsError(absl::StatusCode::kUnknown, "read at byte 40960 '" +
-                                                      mount.broken_file() +
+                                                      mount.large() +
                                                       "': Input/output error"));
 }
 

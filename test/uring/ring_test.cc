@@ -20,8 +20,8 @@
 
 #include "lib/file/file.h"
 #include "lib/probe/expect_not_blocked.h"
-#include "test/fixed_delay_mount.h"
 #include "test/probe/load.h"
+#include "test/slow_mount.h"
 #include "test/status_matchers.h"
 #include "test/temporary_directory.h"
 #include "test/uring/with_ring.h"
@@ -134,9 +134,9 @@ TEST_F(RingTest, ShortReadsAreContinued) {
 }
 
 TEST_F(RingTest, SlowReadDoesNotBlockTheExecutor) {
-  const FixedDelayMount mount(50ms);
+  const SlowZeros mount(50ms);
   if (!mount.ok()) GTEST_SKIP() << mount.reason();
-  const auto file = File::Open(mount.file(), O_RDONLY);
+  const auto file = File::Open(mount.page(), O_RDONLY);
   ASSERT_THAT(file, IsOk());
   RingOperation operation(*ring_);
   std::vector<uint8_t> buffer(4096, 1);
