@@ -237,8 +237,10 @@ def test_file_system_in_memory_has_no_cold_rows(tmp_path_factory):
     try:
         article = Binary("article_bench", directory, [f"--data_dir={directory}", *SMALL])
         done, report = article.run_to_json("--benchmark_filter=exec:seq/.*cache:cold")
-        assert done.returncode == 1
+        assert done.returncode == 0
+        assert len(raw(report)) == 2
         for run in raw(report):
+            assert run["error_message"].startswith("not available here: evict '")
             assert "pass --data_dir" in run["error_message"]
         done, report = article.run_to_json("--benchmark_filter=exec:seq/.*cache:warm")
         assert done.returncode == 0
