@@ -5,17 +5,16 @@
 
 #include <chrono>
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <utility>
 
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
+#include "bench/dataset_fixtures.h"
 #include "bench/dataset_flags.h"
 #include "bench/suite.h"
 #include "fixtures/lookup_fixture.h"
 #include "fixtures/scan_benchmark.h"
-#include "fixtures/storage.h"
 #include "lib/probe/stall_probe.h"
 #include "lib/source/table.h"
 
@@ -27,17 +26,22 @@ namespace {
 
 constexpr int kResidentPct[] = {0, 50, 90, 99, 100};
 
+// What a row does and in which of the directories of --data_dir.
+struct LookupRow : LookupConfig {
+  size_t directory = 0;
+};
+
 class LookupSuite {
  public:
   absl::Status RegisterRows(Progress& progress);
   absl::Status Prepare(Progress& progress);
 
  private:
-  std::string RowName(const char* family, const LookupConfig& config) const;
-  void RegisterRowsOf(const LookupConfig& config, Progress& progress);
+  std::string RowName(const char* family, const LookupRow& row) const;
+  void RegisterRowsOf(const LookupRow& row, Progress& progress);
 
   DatasetOptions options_;
-  std::unique_ptr<LookupFixture> fixture_;
+  DatasetFixtures<LookupFixture> fixtures_;
 };
 
 absl::Status LookupSuite::RegisterRows(Progress& progress) {
@@ -55,54 +59,54 @@ absl::Status LookupSuite::RegisterRows(Progress& progress) {
     for (const Popularity popularity :
          {Popularity::kUniform, Popularity::kZipf}) {
       for (const int resident_pct : kResidentPct) {
-        RegisterRowsOf({.source = source,
-                        .cache = {resident_pct},
-                        .popularity = popularity,
-                        .lookups = static_cast<size_t>(lookups),
-                        .coroutines = static_cast<size_t>(coroutines)},
-                       progress);
+        for (const Place& place : options_.Places()) {
+          RegisterRowsOf({{.source = source,
+                           .cache = {resident_pct},
+                           .popularity = popularity,
+                           .lookups = static_cast<size_t>(lookups),
+                           .coroutines = static_cast<size_t>(coroutines),
+                           .read_ahead_kib = place.read_ahead_kib},
+                          place.directory},
+                         progress);
+        }
       }
     }
   }
   return absl::OkStatus();
 }
 
-void LookupSuite::RegisterRowsOf(const LookupConfig& config,
-                                 Progress& progress) {
-  RegisterRow(RowName("lookup", config), RowTime::kWall, progress,
-              [this, config](benchmark::State& state) {
-                return RunLookups(state, *fixture_, config).status();
-              });
-  RegisterRow(RowName("lookup_p99", config), RowTime::kManual, progress,
-              [this, config](benchmark::State& state) {
-                const auto evidence = RunLookups(state, *fixture_, config);
+void LookupSuite::RegisterRowsOf(const LookupRow& row, Progress& progress) {
+  RegisterRow(
+      RowName("lookup", row), RowTime::kWall, progress,
+      [this, row](benchmark::State& state) {
+        return RunLookups(state, fixtures_.In(row.directory), row).status();
+      });
+  RegisterRow(RowName("lookup_p99", row), RowTime::kManual, progress,
+              [this, row](benchmark::State& state) {
+                const auto evidence =
+                    RunLookups(state, fixtures_.In(row.directory), row);
                 if (!evidence.ok()) return evidence.status();
                 return ReportTime(state, Quantile(evidence->latencies, 0.99));
               });
 }
 
 std::string LookupSuite::RowName(const char* family,
-                                 const LookupConfig& config) const {
+                                 const LookupRow& row) const {
   const DatasetSpec& dataset = options_.dataset;
   return absl::StrCat(
-      family, "/exec:async/io:", config.source.name,
-      "/dist:", Name(config.popularity),
-      "/resident_pct:", config.cache.resident_pct,
-      "/coroutines:", config.coroutines, "/lookups:", config.lookups,
+      family, "/exec:async/io:", row.source.name,
+      "/dist:", Name(row.popularity), "/resident_pct:", row.cache.resident_pct,
+      "/coroutines:", row.coroutines, "/lookups:", row.lookups,
       "/record_kib:", LookupFixture::kRecordBytes >> 10,
+      options_.Axes(
+          {.directory = row.directory, .read_ahead_kib = row.read_ahead_kib}),
       "/files:", dataset.files, "/mib:", dataset.file_bytes >> 20);
 }
 
 absl::Status LookupSuite::Prepare(Progress& progress) {
-  absl::StatusOr<LookupFixture> fixture =
-      LookupFixture::Open(options_.dataset, options_.evict, progress);
-  if (!fixture.ok()) return fixture.status();
-  fixture_ = std::make_unique<LookupFixture>(*std::move(fixture));
-  for (const auto& [name, value] :
-       DescribeStorage(options_.dataset.directory)) {
-    benchmark::AddCustomContext(name, value);
-  }
-  return absl::OkStatus();
+  return fixtures_.Open(options_, [&](const DatasetSpec& dataset) {
+    return LookupFixture::Open(dataset, options_.evict, progress);
+  });
 }
 
 }  // namespace

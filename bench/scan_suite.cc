@@ -1,12 +1,9 @@
 #include "bench/scan_suite.h"
 
-#include <benchmark/benchmark.h>
-
 #include <utility>
 
 #include "absl/strings/string_view.h"
 #include "bench/suite.h"
-#include "fixtures/storage.h"
 #include "lib/executor/table.h"
 #include "lib/source/table.h"
 
@@ -19,8 +16,8 @@ absl::Status ScanSuite::ReadFlags() {
   return absl::OkStatus();
 }
 
-std::vector<ScanConfig> ScanSuite::Configs() const {
-  std::vector<ScanConfig> configs;
+std::vector<ScanRow> ScanSuite::Rows() const {
+  std::vector<ScanRow> rows;
   for (const Executor& executor : Executors()) {
     for (const Source& source : Sources()) {
       if (!executor.Supports(source)) continue;
@@ -30,16 +27,20 @@ std::vector<ScanConfig> ScanSuite::Configs() const {
       }
       for (const size_t yield_bytes : yields) {
         for (const CacheState cache : {CacheState::kCold, CacheState::kWarm}) {
-          configs.push_back({.executor = executor,
+          for (const Place& place : options_.data.Places()) {
+            rows.push_back({{.executor = executor,
                              .source = source,
                              .cache = cache,
                              .source_options = OptionsOf(source),
-                             .yield_bytes = yield_bytes});
+                             .yield_bytes = yield_bytes,
+                             .read_ahead_kib = place.read_ahead_kib},
+                            place.directory});
+          }
         }
       }
     }
   }
-  return configs;
+  return rows;
 }
 
 SourceOptions ScanSuite::OptionsOf(const Source& source) const {
@@ -50,15 +51,10 @@ SourceOptions ScanSuite::OptionsOf(const Source& source) const {
 }
 
 absl::Status ScanSuite::Prepare(Progress& progress) {
-  absl::StatusOr<ScanFixture> fixture = ScanFixture::Open(
-      options_.dataset, options_.stride, options_.evict, progress);
-  if (!fixture.ok()) return fixture.status();
-  fixture_ = std::make_unique<ScanFixture>(*std::move(fixture));
-  for (const auto& [name, value] :
-       DescribeStorage(options_.dataset.directory)) {
-    benchmark::AddCustomContext(name, value);
-  }
-  return absl::OkStatus();
+  return fixtures_.Open(options_.data, [&](const DatasetSpec& dataset) {
+    return ScanFixture::Open(dataset, options_.stride, options_.data.evict,
+                             progress);
+  });
 }
 
 bool IsOfTheArticle(const Source& source) {

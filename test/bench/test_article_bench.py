@@ -151,7 +151,7 @@ def test_filter_that_matches_nothing_fails_before_the_dataset_is_made(article):
 def test_help_explains_both_kinds_of_flags(article):
     done = article.run("--help")
     assert done.returncode == 0
-    for flag in ("data_dir", "files", "file_mib", "stride", "buffer_kib", "seed", "evict"):
+    for flag in ("data_dir", "files", "file_mib", "stride", "buffer_kib", "seed", "evict", "read_ahead_kib"):
         assert f"--{flag}=" in done.stdout
     assert "--benchmark_filter" in done.stdout
 

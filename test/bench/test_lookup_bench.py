@@ -100,6 +100,6 @@ def test_flags_that_make_no_sense_are_refused(lookup, flag):
 
 def test_help_explains_its_flags_and_no_others(lookup):
     shown = lookup.run("--help").stdout
-    for flag in ("data_dir", "files", "file_mib", "seed", "evict", "lookups", "coroutines"):
+    for flag in ("data_dir", "files", "file_mib", "seed", "evict", "lookups", "coroutines", "read_ahead_kib"):
         assert f"--{flag}=" in shown
     assert "--stride=" not in shown
