@@ -19,12 +19,12 @@ double Min(const std::vector<double>& values) {
 }
 
 absl::Status RegisterRows(ScanSuite& scans, Progress& progress) {
-  for (const ScanConfig& config : scans.Configs()) {
-    if (!IsOfTheArticle(config.source)) continue;
-    RegisterRow(ScanRowName("scan", config, scans.options()), RowTime::kWall,
+  for (const ScanRow& row : scans.Rows()) {
+    if (!IsOfTheArticle(row.source)) continue;
+    RegisterRow(ScanRowName("scan", row, scans.options()), RowTime::kWall,
                 progress,
-                [&scans, config](benchmark::State& state) {
-                  return RunScan(state, scans.fixture(), config).status();
+                [&scans, row](benchmark::State& state) {
+                  return RunScan(state, scans.FixtureOf(row), row).status();
                 })
         ->ComputeStatistics("min", Min);
   }

@@ -5,18 +5,20 @@
 
 #include <chrono>
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <utility>
 
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "bench/dataset_fixtures.h"
 #include "bench/dataset_flags.h"
 #include "bench/suite.h"
 #include "fixtures/lookup_fixture.h"
 #include "fixtures/scan_benchmark.h"
-#include "fixtures/storage.h"
 #include "lib/probe/stall_probe.h"
+#include "lib/source/advice.h"
+#include "lib/source/named.h"
 #include "lib/source/table.h"
 
 ABSL_FLAG(int64_t, lookups, 20000, "how many lookups a repetition makes");
@@ -27,17 +29,24 @@ namespace {
 
 constexpr int kResidentPct[] = {0, 50, 90, 99, 100};
 
+// What a row does and in which of the directories of --data_dir.
+struct LookupRow : LookupConfig {
+  size_t directory = 0;
+};
+
 class LookupSuite {
  public:
   absl::Status RegisterRows(Progress& progress);
   absl::Status Prepare(Progress& progress);
 
  private:
-  std::string RowName(const char* family, const LookupConfig& config) const;
-  void RegisterRowsOf(const LookupConfig& config, Progress& progress);
+  std::string RowName(const char* family, const LookupRow& row,
+                      absl::string_view more = "") const;
+  void RegisterRowsOf(const LookupRow& row, Progress& progress);
+  void RegisterAdviceRows(const LookupRow& row, Progress& progress);
 
   DatasetOptions options_;
-  std::unique_ptr<LookupFixture> fixture_;
+  DatasetFixtures<LookupFixture> fixtures_;
 };
 
 absl::Status LookupSuite::RegisterRows(Progress& progress) {
@@ -55,54 +64,82 @@ absl::Status LookupSuite::RegisterRows(Progress& progress) {
     for (const Popularity popularity :
          {Popularity::kUniform, Popularity::kZipf}) {
       for (const int resident_pct : kResidentPct) {
-        RegisterRowsOf({.source = source,
-                        .cache = {resident_pct},
-                        .popularity = popularity,
-                        .lookups = static_cast<size_t>(lookups),
-                        .coroutines = static_cast<size_t>(coroutines)},
-                       progress);
+        for (const Place& place : options_.Places()) {
+          RegisterRowsOf({{.source = source,
+                           .cache = {resident_pct},
+                           .popularity = popularity,
+                           .lookups = static_cast<size_t>(lookups),
+                           .coroutines = static_cast<size_t>(coroutines),
+                           .read_ahead_kib = place.read_ahead_kib},
+                          place.directory},
+                         progress);
+        }
       }
+    }
+  }
+  for (const int resident_pct : {0, 90}) {
+    for (const Place& place : options_.Places()) {
+      RegisterAdviceRows({{.source = Named("mmap", Sources()),
+                           .cache = {resident_pct},
+                           .lookups = static_cast<size_t>(lookups),
+                           .coroutines = static_cast<size_t>(coroutines),
+                           .read_ahead_kib = place.read_ahead_kib},
+                          place.directory},
+                         progress);
     }
   }
   return absl::OkStatus();
 }
 
-void LookupSuite::RegisterRowsOf(const LookupConfig& config,
-                                 Progress& progress) {
-  RegisterRow(RowName("lookup", config), RowTime::kWall, progress,
-              [this, config](benchmark::State& state) {
-                return RunLookups(state, *fixture_, config).status();
-              });
-  RegisterRow(RowName("lookup_p99", config), RowTime::kManual, progress,
-              [this, config](benchmark::State& state) {
-                const auto evidence = RunLookups(state, *fixture_, config);
+void LookupSuite::RegisterRowsOf(const LookupRow& row, Progress& progress) {
+  RegisterRow(
+      RowName("lookup", row), RowTime::kWall, progress,
+      [this, row](benchmark::State& state) {
+        return RunLookups(state, fixtures_.In(row.directory), row).status();
+      });
+  RegisterRow(RowName("lookup_p99", row), RowTime::kManual, progress,
+              [this, row](benchmark::State& state) {
+                const auto evidence =
+                    RunLookups(state, fixtures_.In(row.directory), row);
                 if (!evidence.ok()) return evidence.status();
                 return ReportTime(state, Quantile(evidence->latencies, 0.99));
               });
 }
 
-std::string LookupSuite::RowName(const char* family,
-                                 const LookupConfig& config) const {
+// What it costs to have told the kernel nothing, or the wrong thing.
+void LookupSuite::RegisterAdviceRows(const LookupRow& row, Progress& progress) {
+  for (const char* advice : {"normal", "random", "sequential"}) {
+    LookupRow advised = row;
+    advised.source_options.random = false;
+    if (advice != absl::string_view("normal")) {
+      advised.source_options.advice = &Named(advice, Advices());
+    }
+    RegisterRow(
+        RowName("lookup_advice", advised, absl::StrCat("/advice:", advice)),
+        RowTime::kWall, progress, [this, advised](benchmark::State& state) {
+          return RunLookups(state, fixtures_.In(advised.directory), advised)
+              .status();
+        });
+  }
+}
+
+std::string LookupSuite::RowName(const char* family, const LookupRow& row,
+                                 absl::string_view more) const {
   const DatasetSpec& dataset = options_.dataset;
   return absl::StrCat(
-      family, "/exec:async/io:", config.source.name,
-      "/dist:", Name(config.popularity),
-      "/resident_pct:", config.cache.resident_pct,
-      "/coroutines:", config.coroutines, "/lookups:", config.lookups,
+      family, "/exec:async/io:", row.source.name,
+      "/dist:", Name(row.popularity), "/resident_pct:", row.cache.resident_pct,
+      more, "/coroutines:", row.coroutines, "/lookups:", row.lookups,
       "/record_kib:", LookupFixture::kRecordBytes >> 10,
+      options_.Axes(
+          {.directory = row.directory, .read_ahead_kib = row.read_ahead_kib}),
       "/files:", dataset.files, "/mib:", dataset.file_bytes >> 20);
 }
 
 absl::Status LookupSuite::Prepare(Progress& progress) {
-  absl::StatusOr<LookupFixture> fixture =
-      LookupFixture::Open(options_.dataset, options_.evict, progress);
-  if (!fixture.ok()) return fixture.status();
-  fixture_ = std::make_unique<LookupFixture>(*std::move(fixture));
-  for (const auto& [name, value] :
-       DescribeStorage(options_.dataset.directory)) {
-    benchmark::AddCustomContext(name, value);
-  }
-  return absl::OkStatus();
+  return fixtures_.Open(options_, [&](const DatasetSpec& dataset) {
+    return LookupFixture::Open(dataset, options_.evict, progress);
+  });
 }
 
 }  // namespace
@@ -115,11 +152,9 @@ int main(int argc, char** argv) {
       {.question =
            "What does a random lookup in memory-mapped files cost an async "
            "executor, and what\ndo the other ways of reading cost, when a "
-           "share "
-           "of the files is in the page cache?\nThe time of a row is that of "
-           "all "
-           "its lookups (lookup) or the latency that 99 % of\nthem do not "
-           "exceed "
+           "share of the files is in the page cache?\nThe time of a row is "
+           "that of all its lookups (lookup; lookup_advice: with other\n"
+           "advice than random) or the latency that 99 % of them do not exceed "
            "(lookup_p99).",
        .register_rows =
            [&](auto& progress) { return lookups.RegisterRows(progress); },

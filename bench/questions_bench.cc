@@ -16,7 +16,10 @@
 #include "bench/suite.h"
 #include "fixtures/page_cache_state.h"
 #include "fixtures/scan_benchmark.h"
+#include "lib/executor/table.h"
 #include "lib/source/advice.h"
+#include "lib/source/named.h"
+#include "lib/source/table.h"
 
 namespace pagestall {
 namespace {
@@ -32,18 +35,21 @@ class Question {
 
   ScanConfig Config(absl::string_view executor, absl::string_view source,
                     CacheState cache) const {
-    return scans_.ConfigOf(executor, source, cache);
+    return scans_.ConfigOf(Named(executor, Executors()),
+                           Named(source, Sources()), cache);
   }
 
-  uint64_t files() const { return scans_.options().dataset.files; }
+  uint64_t files() const { return scans_.options().data.dataset.files; }
 
-  // `more` as in ScanRowName().
+  // In every place; `more` as in ScanRowName().
   void Add(const ScanConfig& config, absl::string_view more = "") {
-    RegisterRow(ScanRowName(family_, config, scans_.options(), more),
-                RowTime::kWall, progress_,
-                [&scans = scans_, config](benchmark::State& state) {
-                  return RunScan(state, scans.fixture(), config).status();
-                });
+    for (const ScanRow& row : scans_.InEveryPlace(config)) {
+      RegisterRow(ScanRowName(family_, row, scans_.options(), more),
+                  RowTime::kWall, progress_,
+                  [&scans = scans_, row](benchmark::State& state) {
+                    return RunScan(state, scans.FixtureOf(row), row).status();
+                  });
+    }
   }
 
  private:

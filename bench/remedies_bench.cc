@@ -13,19 +13,19 @@ namespace pagestall {
 namespace {
 
 // Every source on the async executor, and what it is measured against.
-bool Belongs(const ScanConfig& config) {
-  const absl::string_view executor = config.executor.name;
-  const absl::string_view source = config.source.name;
+bool Belongs(const ScanRow& row) {
+  const absl::string_view executor = row.executor.name;
+  const absl::string_view source = row.source.name;
   return executor == "async" || (executor == "threads" && source == "mmap") ||
          (executor == "seq" && source == "read");
 }
 
 absl::Status RegisterRows(ScanSuite& scans, Progress& progress) {
-  for (const ScanConfig& config : scans.Configs()) {
-    if (!Belongs(config)) continue;
-    RegisterRow(ScanRowName("scan", config, scans.options()), RowTime::kWall,
-                progress, [&scans, config](benchmark::State& state) {
-                  return RunScan(state, scans.fixture(), config).status();
+  for (const ScanRow& row : scans.Rows()) {
+    if (!Belongs(row)) continue;
+    RegisterRow(ScanRowName("scan", row, scans.options()), RowTime::kWall,
+                progress, [&scans, row](benchmark::State& state) {
+                  return RunScan(state, scans.FixtureOf(row), row).status();
                 });
   }
   return absl::OkStatus();

@@ -15,28 +15,30 @@ std::string CacheAxis(CacheState state) {
 
 }  // namespace
 
-std::string ScanRowName(absl::string_view family, const ScanConfig& config,
+std::string ScanRowName(absl::string_view family, const ScanRow& row,
                         const ScanOptions& options, absl::string_view more) {
   std::string name =
-      absl::StrCat(family, "/exec:", config.executor.name,
-                   "/io:", config.source.name, "/", CacheAxis(config.cache));
-  if (config.source.uses_buffer) {
+      absl::StrCat(family, "/exec:", row.executor.name, "/io:", row.source.name,
+                   "/", CacheAxis(row.cache));
+  if (row.source.uses_buffer) {
     absl::StrAppend(&name,
-                    "/buffer_kib:", config.source_options.buffer_bytes >> 10);
+                    "/buffer_kib:", row.source_options.buffer_bytes >> 10);
   }
-  if (config.source.chunk_bytes > 0) {
-    absl::StrAppend(&name,
-                    "/chunk_kib:", config.source_options.chunk_bytes >> 10);
+  if (row.source.chunk_bytes > 0) {
+    absl::StrAppend(&name, "/chunk_kib:", row.source_options.chunk_bytes >> 10);
   }
-  if (config.source.ahead > 0) {
-    absl::StrAppend(&name, "/ahead:", config.source_options.ahead);
+  if (row.source.ahead > 0) {
+    absl::StrAppend(&name, "/ahead:", row.source_options.ahead);
   }
-  if (config.yield_bytes > 0) {
-    absl::StrAppend(&name, "/yield_kib:", config.yield_bytes >> 10);
+  if (row.yield_bytes > 0) {
+    absl::StrAppend(&name, "/yield_kib:", row.yield_bytes >> 10);
   }
-  absl::StrAppend(&name, more, "/files:", config.files,
-                  "/mib:", options.dataset.file_bytes >> 20,
-                  "/stride:", config.stride);
+  absl::StrAppend(&name, more,
+                  options.data.Axes({.directory = row.directory,
+                                     .read_ahead_kib = row.read_ahead_kib}),
+                  "/files:", row.files,
+                  "/mib:", options.data.dataset.file_bytes >> 20,
+                  "/stride:", row.stride);
   return name;
 }
 

@@ -1,10 +1,10 @@
 #include "bench/scan_flags.h"
 
 #include <limits>
+#include <utility>
 
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
-#include "bench/dataset_flags.h"
 #include "bench/suite.h"
 
 ABSL_FLAG(int64_t, stride, 512, "sum every stride-th byte of each file");
@@ -32,14 +32,14 @@ constexpr int64_t kMaxAhead = 1024;
 }  // namespace
 
 absl::StatusOr<ScanOptions> ScanOptionsFromFlags() {
-  absl::StatusOr<DatasetOptions> dataset = DatasetOptionsFromFlags();
+  absl::StatusOr<DatasetOptions> data = DatasetOptionsFromFlags();
   const int64_t stride = absl::GetFlag(FLAGS_stride);
   const int64_t buffer_kib = absl::GetFlag(FLAGS_buffer_kib);
   const int64_t chunk_kib = absl::GetFlag(FLAGS_chunk_kib);
   const int64_t ahead = absl::GetFlag(FLAGS_ahead);
   const int64_t yield_kib = absl::GetFlag(FLAGS_yield_kib);
 
-  absl::Status status = dataset.status();
+  absl::Status status = data.status();
   status.Update(CheckFlag("stride", stride, 1, kMaxStride));
   status.Update(CheckFlag("buffer_kib", buffer_kib, 1, kMaxBufferKib));
   status.Update(CheckFlag("chunk_kib", chunk_kib, 0, kMaxBufferKib));
@@ -50,13 +50,12 @@ absl::StatusOr<ScanOptions> ScanOptionsFromFlags() {
   status.Update(CheckFlag("ahead", ahead, 0, kMaxAhead));
   status.Update(CheckFlag("yield_kib", yield_kib, 0, kMaxBufferKib));
   if (!status.ok()) return status;
-  return ScanOptions{.dataset = dataset->dataset,
+  return ScanOptions{.data = *std::move(data),
                      .stride = static_cast<uint64_t>(stride),
                      .buffer_bytes = static_cast<size_t>(buffer_kib) << 10,
                      .chunk_bytes = static_cast<size_t>(chunk_kib) << 10,
                      .ahead = static_cast<size_t>(ahead),
-                     .yield_bytes = static_cast<size_t>(yield_kib) << 10,
-                     .evict = dataset->evict};
+                     .yield_bytes = static_cast<size_t>(yield_kib) << 10};
 }
 
 }  // namespace pagestall

@@ -4,20 +4,18 @@
 #include <cstdint>
 
 #include "absl/status/statusor.h"
-#include "fixtures/dataset.h"
-#include "fixtures/page_cache_state.h"
+#include "bench/dataset_flags.h"
 
 namespace pagestall {
 
 // What the flags of every binary that scans the dataset say.
 struct ScanOptions {
-  DatasetSpec dataset;
+  DatasetOptions data;
   uint64_t stride;
   size_t buffer_bytes;
   size_t chunk_bytes;  // 0: the source's own
   size_t ahead;        // 0: the source's own
   size_t yield_bytes;  // 0: no row yields
-  EvictMethod evict;
 };
 
 // Reads the parsed flags. InvalidArgument, naming the flag, for a value that

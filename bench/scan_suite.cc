@@ -1,14 +1,9 @@
 #include "bench/scan_suite.h"
 
-#include <benchmark/benchmark.h>
-
-#include <algorithm>
-#include <cstdlib>
 #include <utility>
 
 #include "absl/strings/string_view.h"
 #include "bench/suite.h"
-#include "fixtures/storage.h"
 #include "lib/executor/table.h"
 #include "lib/source/table.h"
 
@@ -21,8 +16,8 @@ absl::Status ScanSuite::ReadFlags() {
   return absl::OkStatus();
 }
 
-std::vector<ScanConfig> ScanSuite::Configs() const {
-  std::vector<ScanConfig> configs;
+std::vector<ScanRow> ScanSuite::Rows() const {
+  std::vector<ScanRow> rows;
   for (const Executor& executor : Executors()) {
     for (const Source& source : Sources()) {
       if (!executor.Supports(source)) continue;
@@ -32,34 +27,34 @@ std::vector<ScanConfig> ScanSuite::Configs() const {
       }
       for (const size_t yield_bytes : yields) {
         for (const CacheState cache : {CacheState::kCold, CacheState::kWarm}) {
-          configs.push_back({.executor = executor,
-                             .source = source,
-                             .cache = cache,
-                             .source_options = OptionsOf(source),
-                             .yield_bytes = yield_bytes,
-                             .files = options_.dataset.files,
-                             .stride = options_.stride,
-                             .prefetch = {}});
+          ScanConfig config = ConfigOf(executor, source, cache);
+          config.yield_bytes = yield_bytes;
+          const std::vector<ScanRow> places = InEveryPlace(config);
+          rows.insert(rows.end(), places.begin(), places.end());
         }
       }
     }
   }
-  return configs;
+  return rows;
 }
 
-ScanConfig ScanSuite::ConfigOf(absl::string_view executor,
-                               absl::string_view source,
+ScanConfig ScanSuite::ConfigOf(const Executor& executor, const Source& source,
                                CacheState cache) const {
-  const std::vector<ScanConfig> configs = Configs();
-  const auto found =
-      std::find_if(configs.begin(), configs.end(), [&](const ScanConfig& one) {
-        return one.executor.name == executor && one.source.name == source &&
-               one.yield_bytes == 0;
-      });
-  if (found == configs.end()) std::abort();
-  ScanConfig config = *found;
-  config.cache = cache;
-  return config;
+  return {.executor = executor,
+          .source = source,
+          .cache = cache,
+          .source_options = OptionsOf(source),
+          .files = options_.data.dataset.files,
+          .stride = options_.stride};
+}
+
+std::vector<ScanRow> ScanSuite::InEveryPlace(const ScanConfig& config) const {
+  std::vector<ScanRow> rows;
+  for (const Place& place : options_.data.Places()) {
+    rows.push_back({config, place.directory});
+    rows.back().read_ahead_kib = place.read_ahead_kib;
+  }
+  return rows;
 }
 
 SourceOptions ScanSuite::OptionsOf(const Source& source) const {
@@ -70,15 +65,9 @@ SourceOptions ScanSuite::OptionsOf(const Source& source) const {
 }
 
 absl::Status ScanSuite::Prepare(Progress& progress) {
-  absl::StatusOr<ScanFixture> fixture =
-      ScanFixture::Open(options_.dataset, options_.evict, progress);
-  if (!fixture.ok()) return fixture.status();
-  fixture_ = std::make_unique<ScanFixture>(*std::move(fixture));
-  for (const auto& [name, value] :
-       DescribeStorage(options_.dataset.directory)) {
-    benchmark::AddCustomContext(name, value);
-  }
-  return absl::OkStatus();
+  return fixtures_.Open(options_.data, [&](const DatasetSpec& dataset) {
+    return ScanFixture::Open(dataset, options_.data.evict, progress);
+  });
 }
 
 bool IsOfTheArticle(const Source& source) {

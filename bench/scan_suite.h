@@ -1,12 +1,13 @@
 #ifndef PAGESTALL_BENCH_SCAN_SUITE_H_
 #define PAGESTALL_BENCH_SCAN_SUITE_H_
 
-#include <memory>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "bench/dataset_fixtures.h"
 #include "bench/progress.h"
+#include "bench/row_name.h"
 #include "bench/scan_flags.h"
 #include "fixtures/scan_fixture.h"
 
@@ -19,24 +20,29 @@ class ScanSuite {
   const ScanOptions& options() const { return options_; }
 
   // Every executor with every source that makes sense there, cold and warm;
-  // what can yield in a coroutine, without and with.
-  std::vector<ScanConfig> Configs() const;
+  // what can yield in a coroutine, without and with. In every place.
+  std::vector<ScanRow> Rows() const;
 
-  // One of them, by names that are in the tables; without yields.
-  ScanConfig ConfigOf(absl::string_view executor, absl::string_view source,
+  // A scan as the flags have it, without yields.
+  ScanConfig ConfigOf(const Executor& executor, const Source& source,
                       CacheState cache) const;
+
+  // A row of it for each directory and read-ahead that the flags name.
+  std::vector<ScanRow> InEveryPlace(const ScanConfig& config) const;
 
   // What the flags, or the source itself, say of its options.
   SourceOptions OptionsOf(const Source& source) const;
 
-  // Makes the dataset and adds what it lies on to the report's context.
+  // Makes the datasets and adds what they lie on to the report's context.
   absl::Status Prepare(Progress& progress);
   // After Prepare().
-  ScanFixture& fixture() { return *fixture_; }
+  ScanFixture& FixtureOf(const ScanRow& row) {
+    return fixtures_.In(row.directory);
+  }
 
  private:
   ScanOptions options_;
-  std::unique_ptr<ScanFixture> fixture_;
+  DatasetFixtures<ScanFixture> fixtures_;
 };
 
 // Whether the article has measured it: mmap and read.

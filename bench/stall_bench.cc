@@ -65,27 +65,27 @@ absl::Status RegisterRows(ScanSuite& scans, Progress& progress) {
   }
   for (const Figure& figure : kFigures) {
     RegisterBaselines(figure, ms, progress);
-    for (const ScanConfig& config : scans.Configs()) {
-      if (!config.executor.async) continue;
-      RegisterRow(ScanRowName(figure.family, config, scans.options()),
-                  RowTime::kManual, progress,
-                  [&scans, config, figure](benchmark::State& state) {
-                    const auto report = RunScan(state, scans.fixture(), config);
-                    if (!report.ok()) return report.status();
-                    return ReportTime(state, figure.of(**report));
-                  });
+    for (const ScanRow& row : scans.Rows()) {
+      if (!row.executor.async) continue;
+      RegisterRow(
+          ScanRowName(figure.family, row, scans.options()), RowTime::kManual,
+          progress, [&scans, row, figure](benchmark::State& state) {
+            const auto report = RunScan(state, scans.FixtureOf(row), row);
+            if (!report.ok()) return report.status();
+            return ReportTime(state, figure.of(**report));
+          });
     }
   }
   // What the probe itself costs: the same scan with it and without.
-  for (ScanConfig config : scans.Configs()) {
-    if (!config.executor.async || !IsOfTheArticle(config.source)) continue;
+  for (ScanRow row : scans.Rows()) {
+    if (!row.executor.async || !IsOfTheArticle(row.source)) continue;
     for (const bool probe : {true, false}) {
-      config.probe = probe;
-      RegisterRow(ScanRowName("probe_cost", config, scans.options(),
+      row.probe = probe;
+      RegisterRow(ScanRowName("probe_cost", row, scans.options(),
                               probe ? "/probe:on" : "/probe:off"),
                   RowTime::kWall, progress,
-                  [&scans, config](benchmark::State& state) {
-                    return RunScan(state, scans.fixture(), config).status();
+                  [&scans, row](benchmark::State& state) {
+                    return RunScan(state, scans.FixtureOf(row), row).status();
                   });
     }
   }

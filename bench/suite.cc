@@ -22,6 +22,7 @@
 #include "absl/strings/str_cat.h"
 #include "bench/checked_reporter.h"
 #include "bench/machine_context.h"
+#include "fixtures/read_ahead_record.h"
 
 namespace pagestall {
 namespace {
@@ -86,11 +87,6 @@ void PrintHelp(const Suite& suite) {
   std::fflush(stdout);
 }
 
-// An answer, rather than a failure.
-bool IsNotAvailable(const absl::Status& status) {
-  return absl::IsUnimplemented(status) || absl::IsPermissionDenied(status);
-}
-
 std::string RowError(const absl::Status& status) {
   return absl::StrCat(IsNotAvailable(status) ? "not available here: " : "",
                       status.message());
@@ -109,6 +105,10 @@ int Refuse(const absl::Status& status) {
 }
 
 }  // namespace
+
+bool IsNotAvailable(const absl::Status& status) {
+  return absl::IsUnimplemented(status) || absl::IsPermissionDenied(status);
+}
 
 absl::Status CheckFlag(const char* name, int64_t value, int64_t least,
                        int64_t most) {
@@ -191,6 +191,9 @@ int RunSuite(int argc, char** argv, const Suite& suite) {
   }
   const size_t rows = CountMatchingRows(args[0]);
   if (rows == 0) return 1;
+  for (const std::string& line : PutBackLeftReadAheads(kReadAheadRecords)) {
+    std::fprintf(stderr, "%s\n", line.c_str());
+  }
   if (absl::Status status = suite.prepare(progress); !status.ok()) {
     progress.Clear();
     return Refuse(status);

@@ -17,30 +17,30 @@ namespace {
 constexpr size_t kChunkKib[] = {128, 256, 512, 1024, 2048, 4096};
 constexpr size_t kAhead[] = {1, 2, 4, 8, 16};
 
-// `config` with every chunk size, and number of chunks ahead if it uses them.
-std::vector<ScanConfig> Swept(ScanConfig config) {
-  std::vector<ScanConfig> configs;
+// `row` with every chunk size, and number of chunks ahead if it uses them.
+std::vector<ScanRow> Swept(ScanRow row) {
+  std::vector<ScanRow> rows;
   for (const size_t kib : kChunkKib) {
-    config.source_options.chunk_bytes = kib << 10;
+    row.source_options.chunk_bytes = kib << 10;
     for (const size_t ahead : kAhead) {
-      if (config.source.ahead > 0) config.source_options.ahead = ahead;
-      configs.push_back(config);
-      if (config.source.ahead == 0) break;
+      if (row.source.ahead > 0) row.source_options.ahead = ahead;
+      rows.push_back(row);
+      if (row.source.ahead == 0) break;
     }
   }
-  return configs;
+  return rows;
 }
 
 absl::Status RegisterRows(ScanSuite& scans, Progress& progress) {
-  for (const ScanConfig& config : scans.Configs()) {
-    if (config.executor.name != absl::string_view("async") ||
-        config.source.chunk_bytes == 0) {
+  for (const ScanRow& row : scans.Rows()) {
+    if (row.executor.name != absl::string_view("async") ||
+        row.source.chunk_bytes == 0) {
       continue;
     }
-    for (const ScanConfig& one : Swept(config)) {
+    for (const ScanRow& one : Swept(row)) {
       RegisterRow(ScanRowName("scan", one, scans.options()), RowTime::kWall,
                   progress, [&scans, one](benchmark::State& state) {
-                    return RunScan(state, scans.fixture(), one).status();
+                    return RunScan(state, scans.FixtureOf(one), one).status();
                   });
     }
   }

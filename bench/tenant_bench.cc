@@ -71,15 +71,16 @@ absl::Status RegisterRows(ScanSuite& scans, Progress& progress) {
                   }
                   return ReportTenant(state, report, figure.quantile);
                 });
-    for (const ScanConfig& config : scans.Configs()) {
-      if (config.executor.name != std::string("async")) continue;
-      RegisterRow(ScanRowName(figure.family, config, scans.options(), tenant),
+    for (const ScanRow& row : scans.Rows()) {
+      if (row.executor.name != std::string("async")) continue;
+      RegisterRow(ScanRowName(figure.family, row, scans.options(), tenant),
                   RowTime::kManual, progress,
-                  [&scans, config, options, figure](benchmark::State& state) {
+                  [&scans, row, options, figure](benchmark::State& state) {
                     Tenant guest(options);
-                    ScanConfig shared = config;
+                    ScanConfig shared = row;
                     shared.watcher = &guest;
-                    const auto scan = RunScan(state, scans.fixture(), shared);
+                    const auto scan =
+                        RunScan(state, scans.FixtureOf(row), shared);
                     if (!scan.ok()) return scan.status();
                     return ReportTenant(state, guest.Take(), figure.quantile);
                   });

@@ -64,6 +64,24 @@ def scratch():
 
 
 @pytest.fixture
+def disk(scratch):
+    """An ext4 on a loop device of its own, whose settings a test may change."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting takes root")
+    image, mounted = scratch / "image", scratch / "mounted"
+    mounted.mkdir()
+    with open(image, "wb") as file:
+        file.truncate(128 << 20)
+    for command in (["mkfs.ext4", "-q", image], ["mount", "-o", "loop", image, mounted]):
+        try:
+            subprocess.run(command, check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            pytest.skip(f"no ext4 on a loop device here: {error}")
+    yield mounted
+    subprocess.run(["umount", mounted], check=True)
+
+
+@pytest.fixture
 def article(scratch):
     return Binary("article_bench", scratch, [f"--data_dir={scratch / 'data'}", *SMALL])
 

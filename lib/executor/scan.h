@@ -38,7 +38,7 @@ struct ScanSpec {
   // Instead of front to back, in blocks of so many bytes (a multiple of a page)
   // in an order that is random and the same each time; 0: front to back.
   size_t random_block_bytes = 0;
-  std::optional<Prefetch> prefetch;  // front to back only
+  std::optional<Prefetch> prefetch = std::nullopt;  // front to back only
   // Of async executors; the others call none. They must outlive the scan.
   std::vector<ScanWatcher*> watchers;
 };

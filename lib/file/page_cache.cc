@@ -136,7 +136,7 @@ absl::Status CheckEvictable(const File& file) {
     return ErrnoStatus(errno, "statfs", file.path());
   }
   if (status.f_type == TMPFS_MAGIC || status.f_type == RAMFS_MAGIC) {
-    return absl::FailedPreconditionError(absl::StrCat(
+    return absl::UnimplementedError(absl::StrCat(
         "evict ", QuotedPath(file.path()),
         ": this file system lives in memory and cannot be cold; pass "
         "--data_dir with a directory on a disk"));

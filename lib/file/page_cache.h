@@ -53,8 +53,8 @@ absl::Status EvictRange(const File& file, uint64_t offset, uint64_t size);
 // root and slows down everybody else.
 absl::Status DropAllPages();
 
-// Whether the kernel can drop the file's pages at all. FailedPrecondition on
-// file systems that live in the page cache (tmpfs, ramfs).
+// Whether the kernel can drop the file's pages at all. Unimplemented on file
+// systems that live in the page cache (tmpfs, ramfs).
 absl::Status CheckEvictable(const File& file);
 
 }  // namespace pagestall

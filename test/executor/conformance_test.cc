@@ -71,7 +71,6 @@ class Conformance
                                .chunk_bytes = 4 * kBuffer,
                                .ahead = 2},
             .yield_bytes = yield_bytes_,
-            .prefetch = {},
             .watchers = {}};
   }
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from test_table import error, repetition, table
+from test_table import error, in_place, repetition, table
 
 # Milliseconds of a cold and of a warm scan, the cold stall (p99) and the blocked time.
 HAZARD = (1000, 40, 900, 700)
@@ -196,3 +196,23 @@ def test_what_is_not_available_is_not_a_line(scratch):
     assert done.returncode == 0
     assert "uring" not in done.stdout
     assert done.stderr.startswith(message + "\n  scan/exec:async/io:uring/cache:cold/")
+
+
+def test_each_place_has_a_ladder_and_an_advice_of_its_own(scratch):
+    configurations = [
+        [
+            in_place(run, f"dir:{name}/read_ahead_kib:{kib}")
+            for run in scans("async/mmap", HAZARD) + scans("async/uring", (500, warm, 3, 0.1))
+        ]
+        for name, kib, warm in (("b", 64, 100), ("a", 1024, 200), ("a", 128, 300))
+    ]
+    out = ladder(scratch, *configurations)
+    headings = [line for line in out.splitlines() if line.startswith("in ")]
+    assert headings == [
+        "in a, read-ahead 128 KiB:",
+        "in a, read-ahead 1024 KiB:",
+        "in b, read-ahead 64 KiB:",
+    ]
+    for part, warm in zip(out.split("\nin ")[1:], ("0.3", "0.2", "0.1")):
+        assert f"warm it takes {warm} s" in " ".join(part.split())
+        assert "Advice for this machine: io:uring." in " ".join(part.split())

@@ -178,3 +178,54 @@ def test_missing_file_is_named(scratch):
     )
     assert done.returncode == 2
     assert done.stderr == f"read '{scratch / 'none'}': No such file or directory\n"
+
+
+def in_place(run, axes):
+    name = run["run_name"].replace("/files:", f"/{axes}/files:")
+    return run | {"name": name, "run_name": name}
+
+
+def lines_of(out):
+    return [line.split() for line in out.splitlines() if line]
+
+
+def test_each_directory_has_a_line_of_each_row(scratch):
+    runs = [
+        in_place(repetition(executor, "mmap", "cold", time), f"dir:{name}")
+        for name, time in [("xfs", 2000), ("ext4", 1000)]
+        for executor in ("async", "seq")
+    ]
+    done = table(scratch, runs)
+    assert done.returncode == 0
+    assert lines_of(done.stdout)[-4:] == [
+        ["seq", "mmap", "ext4", "1.000", "1.000", "-", "-"],
+        ["seq", "mmap", "xfs", "2.000", "2.000", "-", "-"],
+        ["async", "mmap", "ext4", "1.000", "1.000", "-", "-"],
+        ["async", "mmap", "xfs", "2.000", "2.000", "-", "-"],
+    ]
+    assert "executor   source  directory" in done.stdout
+    assert "read-ahead" not in done.stdout
+
+
+def test_each_read_ahead_has_a_line_of_each_row_in_order_of_size(scratch):
+    runs = [
+        in_place(repetition("seq", "mmap", "cold", int(kib)), f"dir:b/read_ahead_kib:{kib}")
+        for kib in ("1024", "128")
+    ]
+    assert lines_of(table(scratch, runs).stdout)[-2:] == [
+        ["seq", "mmap", "b", "128", "0.128", "0.128", "-", "-"],
+        ["seq", "mmap", "b", "1024", "1.024", "1.024", "-", "-"],
+    ]
+    alone = [in_place(repetition("seq", "mmap", "cold", 500), "read_ahead_kib:128")]
+    assert lines_of(table(scratch, alone).stdout)[-1] == "seq mmap 128 0.500 0.500 - -".split()
+
+
+def test_serialisation_index_of_each_directory(scratch):
+    noise = [0, 10, -10, 20, -20]
+    runs = []
+    for name, in_async in (("slow", 4000), ("quick", 1000)):
+        around = [[middle + one for one in noise] for middle in (4000, 1000, in_async)]
+        runs += [in_place(run, f"dir:{name}") for run in cold_mmap(*around)]
+    out = table(scratch, runs).stdout
+    assert "as good as threads: in quick: 0.00 (95 %" in out
+    assert "\nin slow: 1.00 (95 %" in out

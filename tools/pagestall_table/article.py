@@ -4,7 +4,7 @@ executor ran nothing else; and how much of the threads' gain over one thread it 
 import statistics
 
 from pagestall_table.bootstrap import LEAST, interval
-from pagestall_table.runs import count, values
+from pagestall_table.runs import count, name, values
 
 
 def cell(repetitions, key, statistic, digits):
@@ -12,14 +12,26 @@ def cell(repetitions, key, statistic, digits):
     return f"{statistic(known):9.{digits}f}" if known else f"{'-':>9}"
 
 
-def print_table(lines, cells, names):
-    """A line per executor and source, with `cells` of its cold and warm repetitions."""
-    width = max(len(source) for _, source in lines) + 2
-    print(f"{'':{11 + width}}{'cold':>18}  {'warm':>18}")
-    print(f"{'executor':11}{'source':{width}}{names}  {names}")
-    for (executor, source), caches in sorted(lines.items(), key=lambda line: order(line[0])):
-        cold, warm = (cells(caches.get(cache, [])) for cache in ("cold", "warm"))
-        print(f"{executor:11}{source:{width}}{cold}  {warm}")
+def print_table(places, cells, names):
+    """A line per executor, source and place, with `cells` of its cold and warm repetitions."""
+    width = max(6, *(len(source) for lines in places.values() for _, source in lines)) + 2
+    columns = [
+        (heading, max(len(heading), *(len(place[axis]) for place in places)) + 2, axis)
+        for axis, heading in enumerate(["directory", "read-ahead KiB"])
+        if any(place[axis] for place in places)
+    ]
+    where = "".join(f"{heading:{size}}" for heading, size, _ in columns)
+    print(f"{'':{11 + width + len(where)}}{'cold':>18}  {'warm':>18}")
+    print(f"{'executor':11}{'source':{width}}{where}{names}  {names}")
+    keys = sorted({key for lines in places.values() for key in lines}, key=order)
+    for executor, source in keys:
+        for place, lines in places.items():
+            if (executor, source) not in lines:
+                continue
+            caches = lines[executor, source]
+            where = "".join(f"{place[axis]:{size}}" for _, size, axis in columns)
+            cold, warm = (cells(caches.get(cache, [])) for cache in ("cold", "warm"))
+            print(f"{executor:11}{source:{width}}{where}{cold}  {warm}")
     print()
 
 
@@ -63,22 +75,33 @@ def serialisation(lines):
     return f"{value:.2f} (95 % interval {bounds[0]:.2f} to {bounds[1]:.2f})"
 
 
-def print_report(shape, lines):
-    files, mib, stride = shape
-    print(f"Seconds for the sum of every {stride}th byte of {files} files of {mib} MiB;")
-    print(f"repetitions per row: {count(lines)}")
-    print()
-    print_table(lines, seconds, f"{'min':>9}{'median':>9}")
-    probed = {
+def probed(lines):
+    """Those of which the executor was watched."""
+    return {
         key: caches
         for key, caches in lines.items()
         if any("stall_ms" in one for runs in caches.values() for one in runs)
     }
-    if probed:
+
+
+def print_report(shape, places):
+    files, mib, stride = shape
+    print(f"Seconds for the sum of every {stride}th byte of {files} files of {mib} MiB;")
+    print(f"repetitions per row: {count(places)}")
+    print()
+    print_table(places, seconds, f"{'min':>9}{'median':>9}")
+    watched = {place: probed(lines) for place, lines in places.items() if probed(lines)}
+    if watched:
         print("Milliseconds in which the executor ran nothing else: the worst stall of all")
         print("repetitions, and the median time that its thread slept outside its own wait")
         print()
-        print_table(probed, stalls, f"{'stall':>9}{'blocked':>9}")
-    if index := serialisation(lines):
+        print_table(watched, stalls, f"{'stall':>9}{'blocked':>9}")
+    indices = {place: serialisation(lines) for place, lines in places.items()}
+    said = [
+        f"{name(place)}: {index}" if name(place) else index
+        for place, index in indices.items()
+        if index
+    ]
+    if said:
         print("Serialisation index of cold mmap, (async - threads) / (seq - threads);")
-        print(f"1: the executor bought nothing, 0: as good as threads: {index}")
+        print("1: the executor bought nothing, 0: as good as threads: " + "\n".join(said))

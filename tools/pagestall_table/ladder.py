@@ -5,7 +5,7 @@ import statistics
 import textwrap
 
 from pagestall_table.advice import HAZARD, advice
-from pagestall_table.runs import count, values
+from pagestall_table.runs import count, name, values
 
 WIDTH = 100
 
@@ -37,21 +37,29 @@ def rung(line):
     return (2, -(median(caches.get("cold", []), "stall_p99_ms") or 0), source)
 
 
-def print_report(shape, lines):
+def print_report(shape, places):
     files, mib, stride = shape
     about = (
         f"What it takes not to block: the sum of every {stride}th byte of {files} files of {mib} "
-        f"MiB. Medians; repetitions per row: {count(lines)}. The hazard first, then what it is "
+        f"MiB. Medians; repetitions per row: {count(places)}. The hazard first, then what it is "
         "measured against, then the remedies, the longest cold stall (p99) first. Blocked time, "
         "CPU time, threads and memory beyond the page cache are those of cold scans."
     )
     print(textwrap.fill(about, WIDTH))
     print()
+    for place, lines in places.items():
+        if name(place):
+            print(f"{name(place)}:")
+            print()
+        print_ladder(lines)
+
+
+def print_ladder(lines):
     width = max(len(source) for _, source in lines) + 1
     print(
         f"{'':{9 + width}}{'seconds':>15}{'stall p99 ms':>17}{'blocked':>8}{'CPU':>7}{'memory':>15}"
     )
-    names = "".join(f"{name:>{size}}" for name, _, _, _, size in COLUMNS)
+    names = "".join(f"{heading:>{size}}" for heading, _, _, _, size in COLUMNS)
     print(f"{'executor':9}{'source':{width}}{names}")
     for (executor, source), caches in sorted(lines.items(), key=rung):
         cells = ""

@@ -44,7 +44,9 @@ def axes(run_name):
 
 
 def collect(benchmarks):
-    """{shape: {(executor, source): {cache: [repetition]}}} and {(row, message): count}.
+    """{shape: {place: {(executor, source): {cache: [repetition]}}}} and {(row, message): count}.
+
+    A place is (directory, read-ahead in KiB) as far as the row's name says, else "".
 
     A repetition is {"s": seconds}, with those of COUNTERS that are known.
     """
@@ -68,10 +70,15 @@ def collect(benchmarks):
         for name, counter, units in COUNTERS:
             if counter in run:
                 repetition[name] = run[counter] / units
-        lines = tables.setdefault(shape, {})
+        place = axis.get("dir", ""), axis.get("read_ahead_kib", "")
+        lines = tables.setdefault(shape, {}).setdefault(place, {})
         caches = lines.setdefault((axis["exec"], source), {})
         caches.setdefault(axis["cache"], []).append(repetition)
-    return tables, errors
+    in_order = {
+        shape: dict(sorted(places.items(), key=lambda item: (item[0][0], int(item[0][1] or 0))))
+        for shape, places in tables.items()
+    }
+    return in_order, errors
 
 
 def values(repetitions, key):
@@ -79,7 +86,19 @@ def values(repetitions, key):
     return [one[key] for one in repetitions if key in one]
 
 
-def count(lines):
+def count(places):
     """How many repetitions the rows have: "10", "9 to 10"."""
-    counts = [len(runs) for caches in lines.values() for runs in caches.values()]
+    counts = [
+        len(runs)
+        for lines in places.values()
+        for caches in lines.values()
+        for runs in caches.values()
+    ]
     return str(min(counts)) if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
+
+
+def name(place):
+    """ "in ext4, read-ahead 128 KiB"; empty where nothing was to be told apart."""
+    directory, read_ahead = place
+    parts = [f"in {directory}"] if directory else []
+    return ", ".join(parts + ([f"read-ahead {read_ahead} KiB"] if read_ahead else []))

@@ -1,0 +1,43 @@
+#include "bench/dataset_fixtures.h"
+
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "absl/strings/str_cat.h"
+#include "bench/suite.h"
+#include "fixtures/storage.h"
+
+namespace pagestall {
+
+std::vector<size_t> OpeningOrder(
+    const std::vector<DataDirectory>& directories) {
+  std::vector<size_t> order(directories.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    return directories[a].real_path < directories[b].real_path;
+  });
+  return order;
+}
+
+void AddStorageContext(const DataDirectory& directory) {
+  for (const auto& [name, value] : DescribeStorage(directory.path)) {
+    benchmark::AddCustomContext(directory.label.empty()
+                                    ? name
+                                    : absl::StrCat(name, "_", directory.label),
+                                value);
+  }
+}
+
+absl::StatusOr<ReadAheadClaim> ClaimReadAheadFor(const DatasetOptions& options,
+                                                 size_t directory) {
+  if (!options.read_aheads_kib.front()) {
+    return ReadAheadClaim(absl::FailedPreconditionError("not to be changed"));
+  }
+  ReadAheadClaim claim = ClaimReadAhead(options.directories[directory].path);
+  if (!claim.ok() && !IsNotAvailable(claim.status())) return claim.status();
+  return claim;
+}
+
+}  // namespace pagestall
