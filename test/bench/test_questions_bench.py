@@ -62,6 +62,15 @@ def test_first_files_alone_are_read(questions):
     assert resident == {"1": 50, "2": 100}
 
 
+@pytest.mark.skipif(not os.access("/proc/self/io", os.R_OK), reason="the kernel does not say")
+def test_what_was_read_ahead_before_the_window_counts_as_read(questions):
+    done, report = questions.run_to_json("--benchmark_filter=^readahead/.*when:before")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(rows(report)) == 6
+    for name, run in rows(report).items():
+        assert run["device_read_mib"] == pytest.approx(32, abs=0.1), name
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="the kernel shows folios to root")
 def test_fill_decides_how_large_folios_are(questions):
     done, report = questions.run_to_json("--benchmark_filter=^fill/.*io:mmap")

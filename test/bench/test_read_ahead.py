@@ -10,7 +10,7 @@ import pytest
 
 from conftest import BUILD, ROOT, SMALL, Binary
 
-BINARIES = ["article_bench", "lookup_bench", "remedies_bench", "stall_bench", "sweep_bench", "tenant_bench"]
+BINARIES = ["article_bench", "lookup_bench", "questions_bench", "remedies_bench", "stall_bench", "sweep_bench", "tenant_bench"]
 NOBODY = 65534
 RECORDS = pathlib.Path("/run/pagestall")
 
