@@ -137,9 +137,7 @@ void AskOrder(Question question) {
     for (const auto& [executor, source] : kWays) {
       ScanConfig config = question.Config(executor, source, cache);
       config.random_block_bytes = kBlockBytes;
-      config.source_options.buffer_bytes = kBlockBytes;
-      question.Add(config,
-                   absl::StrCat("/order:random/block_kib:", kBlockBytes >> 10));
+      question.Add(config);
     }
   }
 }

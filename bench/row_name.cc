@@ -20,15 +20,22 @@ std::string ScanRowName(absl::string_view family, const ScanRow& row,
   std::string name =
       absl::StrCat(family, "/exec:", row.executor.name, "/io:", row.source.name,
                    "/", CacheAxis(row.cache));
-  if (row.source.uses_buffer) {
+  // Blocks in a random order are asked for one by one, whatever the source does
+  // with a file that it reads front to back.
+  const bool in_order = row.random_block_bytes == 0;
+  if (in_order && row.source.uses_buffer) {
     absl::StrAppend(&name,
                     "/buffer_kib:", row.source_options.buffer_bytes >> 10);
   }
-  if (row.source.chunk_bytes > 0) {
+  if (in_order && row.source.chunk_bytes > 0) {
     absl::StrAppend(&name, "/chunk_kib:", row.source_options.chunk_bytes >> 10);
   }
-  if (row.source.ahead > 0) {
+  if (in_order && row.source.ahead > 0) {
     absl::StrAppend(&name, "/ahead:", row.source_options.ahead);
+  }
+  if (!in_order) {
+    absl::StrAppend(&name,
+                    "/order:random/block_kib:", row.random_block_bytes >> 10);
   }
   if (row.yield_bytes > 0) {
     absl::StrAppend(&name, "/yield_kib:", row.yield_bytes >> 10);

@@ -25,8 +25,8 @@ absl::Status AdviseRandom(absl::Span<const uint8_t> bytes);
 // That it is read, where the file system can, in folios of a huge page,
 // whatever the device's read-ahead. Unimplemented without huge pages.
 absl::Status AdviseHugePages(absl::Span<const uint8_t> bytes);
-// Begins to read it, without a wait for the device; the kernel caps how much
-// one call begins by the device's read-ahead.
+// Begins to read it, without a wait for the device; one call begins no more
+// than the larger of the device's read-ahead and its largest request.
 absl::Status AdviseWillNeed(absl::Span<const uint8_t> bytes);
 // Reads and maps it before it returns (MADV_POPULATE_READ). Unimplemented
 // before Linux 5.14.

@@ -13,8 +13,8 @@ namespace {
 
 // One call begins to read no more than the larger of the device's read-ahead
 // and its largest request (force_page_cache_ra() in the kernel's
-// mm/readahead.c), so a whole file takes many.
-// Linux's usual read-ahead.
+// mm/readahead.c), so a whole file takes many. This is Linux's usual
+// read-ahead.
 constexpr size_t kPieceBytes = size_t{128} << 10;
 
 template <int kAdvice>

@@ -11,9 +11,8 @@
 
 namespace pagestall {
 
-// A mapping of which a few chunks ahead are asked for with MADV_WILLNEED. One
-// call begins to read no more than the device's read-ahead, so it takes several
-// for a chunk that is larger.
+// A mapping of which a few chunks ahead are asked for with MADV_WILLNEED, by
+// several calls for a chunk that is larger than one reads anywhere.
 class MmapWillNeedSource final : public BlockingSource {
  public:
   static absl::StatusOr<std::unique_ptr<BlockingSource>> Open(
