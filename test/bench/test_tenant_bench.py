@@ -33,7 +33,7 @@ def test_requests_arrive_at_the_rate_that_was_asked_for(tenant):
     done, report = tenant.run_to_json("--benchmark_filter=tenant_max/exec:async/load", "--rate=2000")
     assert done.returncode == 0, done.stdout + done.stderr
     (run,) = report["benchmarks"]
-    assert run["requests"] >= 200  # in 100 ms; more if the timer is late
+    assert run["requests"] >= 200  # in 100 ms, however late the client sent them
 
 
 @pytest.mark.parametrize("flag", ["--rate=0", "--rate=1000001", "--request_bytes=0", "--alone_ms=0"])

@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <condition_variable>
+#include <cstddef>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <thread>
 #include <vector>
@@ -31,13 +34,26 @@ class Worker {
   std::jthread thread_{[this](const std::stop_token& end) { Run(end); }};
 };
 
-// With the first thread, the thread sanitizer starts one of its own.
-void StartFirstThread() {
+// The first one has the thread sanitizer start one of its own.
+void StartAndJoinThread() {
   std::thread([] {}).join();
 }
 
+// How many there are as soon as they are `expected`, or after 2 s: the CPUs may
+// be somebody else's for a while, and join() returns before the kernel has
+// taken the thread off its list.
+std::optional<size_t> AwaitOthersSince(const ThreadTimes& before,
+                                       size_t expected) {
+  std::optional<size_t> others = ThreadTimes::Now().OthersSince(before);
+  for (int wait = 0; wait < 200 && others != expected; ++wait) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    others = ThreadTimes::Now().OthersSince(before);
+  }
+  return others;
+}
+
 TEST(ThreadTimes, OthersAreThoseThatAreNewOrHaveWorked) {
-  StartFirstThread();
+  StartAndJoinThread();
   const ThreadTimes alone = ThreadTimes::Now();
   Worker lazy;
   Worker busy;
@@ -48,26 +64,16 @@ TEST(ThreadTimes, OthersAreThoseThatAreNewOrHaveWorked) {
   EXPECT_EQ(ThreadTimes::Now().OthersSince(before), 0u);
 
   busy.Work();
-  // The CPUs may be somebody else's for a while.
-  for (int wait = 0; wait < 200 && ThreadTimes::Now().OthersSince(before) == 0u;
-       ++wait) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  EXPECT_EQ(ThreadTimes::Now().OthersSince(before), 1u);
+  EXPECT_EQ(AwaitOthersSince(before, 1), 1u);
   EXPECT_EQ(ThreadTimes::Now().OthersSince(alone), 2u);
 }
 
 TEST(ThreadTimes, ThreadThatHasEndedIsNotKnown) {
-  StartFirstThread();
+  StartAndJoinThread();
   const ThreadTimes before = ThreadTimes::Now();
   if (!before.OthersSince(before)) GTEST_SKIP() << "no /proc/self/task";
-  std::thread([] {}).join();
-  // join() returns before the kernel has taken the thread off its list.
-  for (int wait = 0; wait < 200 && ThreadTimes::Now().OthersSince(before) != 0u;
-       ++wait) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  EXPECT_EQ(ThreadTimes::Now().OthersSince(before), 0u);
+  StartAndJoinThread();
+  EXPECT_EQ(AwaitOthersSince(before, 0), 0u);
 }
 
 }  // namespace
