@@ -50,6 +50,8 @@ class DatasetFixtures {
     return absl::OkStatus();
   }
 
+  void Close() { fixtures_.clear(); }
+
   Fixture& In(size_t directory) { return *fixtures_[directory]; }
 
  private:

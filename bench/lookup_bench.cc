@@ -38,6 +38,7 @@ class LookupSuite {
  public:
   absl::Status RegisterRows(Progress& progress);
   absl::Status Prepare(Progress& progress);
+  void End() { fixtures_.Close(); }
 
  private:
   std::string RowName(const char* family, const LookupRow& row,
@@ -158,5 +159,6 @@ int main(int argc, char** argv) {
            "(lookup_p99).",
        .register_rows =
            [&](auto& progress) { return lookups.RegisterRows(progress); },
-       .prepare = [&](auto& progress) { return lookups.Prepare(progress); }});
+       .prepare = [&](auto& progress) { return lookups.Prepare(progress); },
+       .end = [&] { lookups.End(); }});
 }

@@ -87,7 +87,8 @@ int RunScanSuite(int argc, char** argv, const char* question,
              absl::Status status = scans.ReadFlags();
              return status.ok() ? register_rows(scans, progress) : status;
            },
-       .prepare = [&](auto& progress) { return scans.Prepare(progress); }});
+       .prepare = [&](auto& progress) { return scans.Prepare(progress); },
+       .end = [&] { scans.End(); }});
 }
 
 }  // namespace pagestall

@@ -35,6 +35,7 @@ class ScanSuite {
 
   // Makes the datasets and adds what they lie on to the report's context.
   absl::Status Prepare(Progress& progress);
+  void End() { fixtures_.Close(); }
   // After Prepare().
   ScanFixture& FixtureOf(const ScanRow& row) {
     return fixtures_.In(row.directory);

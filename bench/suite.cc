@@ -104,6 +104,16 @@ int Refuse(const absl::Status& status) {
   return 1;
 }
 
+// Returns whether there was anything to say.
+bool PutBackReadAheads() {
+  const std::vector<std::string> said =
+      PutBackLeftReadAheads(kReadAheadRecords);
+  for (const std::string& line : said) {
+    std::fprintf(stderr, "%s\n", line.c_str());
+  }
+  return !said.empty();
+}
+
 }  // namespace
 
 bool IsNotAvailable(const absl::Status& status) {
@@ -191,9 +201,7 @@ int RunSuite(int argc, char** argv, const Suite& suite) {
   }
   const size_t rows = CountMatchingRows(args[0]);
   if (rows == 0) return 1;
-  for (const std::string& line : PutBackLeftReadAheads(kReadAheadRecords)) {
-    std::fprintf(stderr, "%s\n", line.c_str());
-  }
+  PutBackReadAheads();
   if (absl::Status status = suite.prepare(progress); !status.ok()) {
     progress.Clear();
     return Refuse(status);
@@ -210,6 +218,8 @@ int RunSuite(int argc, char** argv, const Suite& suite) {
   benchmark::RunSpecifiedBenchmarks(&display, json ? &file : nullptr);
   progress.Clear();
   benchmark::Shutdown();
+  suite.end();
+  const bool put_back = !PutBackReadAheads();
   for (const auto& [failed, where] :
        {std::pair(display.write_failed(), std::string("standard output")),
         std::pair(file.write_failed(), out)}) {
@@ -217,7 +227,7 @@ int RunSuite(int argc, char** argv, const Suite& suite) {
     return Refuse(absl::DataLossError(absl::StrCat(
         "write ", where, ": the report is incomplete; is the disk full?")));
   }
-  return progress.any_failed() ? 1 : 0;
+  return progress.any_failed() || !put_back ? 1 : 0;
 }
 
 }  // namespace pagestall

@@ -1,9 +1,11 @@
 #ifndef PAGESTALL_TEST_LOOP_MOUNT_H_
 #define PAGESTALL_TEST_LOOP_MOUNT_H_
 
+#include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <string>
 
 #include "test/temporary_directory.h"
@@ -26,9 +28,7 @@ class LoopMount {
                Run("mount -o loop '" + image + "' '" + path() + "'");
     if (!mounted_) reason_ = "no ext4 can be mounted on a loop device here";
   }
-  ~LoopMount() {
-    if (mounted_) Run("umount '" + path() + "'");
-  }
+  ~LoopMount() { EXPECT_TRUE(!mounted_ || Run("umount '" + path() + "'")); }
   LoopMount(const LoopMount&) = delete;
   LoopMount& operator=(const LoopMount&) = delete;
 

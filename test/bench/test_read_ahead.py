@@ -1,5 +1,6 @@
 """--read_ahead_kib: the device's read-ahead is a row's own, and is put back whatever happens."""
 
+import contextlib
 import os
 import pathlib
 import signal
@@ -34,19 +35,24 @@ class Disk:
     def set(self, kib):
         self.setting.write_text(f"{kib}\n")
 
-    def start(self, *flags, binary="article_bench"):
-        """A run that has no end and has changed the read-ahead."""
+    @contextlib.contextmanager
+    def endless(self, *flags, binary="article_bench"):
+        """A run that has no end of its own, once it has changed the read-ahead."""
         process = subprocess.Popen(
             [BUILD / "bench" / binary, *self.article.flags, "--benchmark_repetitions=1000000",
              "--benchmark_filter=/io:read/", *flags],
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
-        deadline = time.monotonic() + 60
-        while self.kib() == self.original:
-            assert process.poll() is None, process.stderr.read()
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        return process
+        try:
+            deadline = time.monotonic() + 60
+            while self.kib() == self.original:
+                assert process.poll() is None, process.stderr.read()
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            yield process
+        finally:
+            process.kill()
+            process.communicate()
 
 
 @pytest.fixture
@@ -115,10 +121,10 @@ def test_rows_read_with_their_own_read_ahead(on_disk):
 
 
 def test_lookups_have_it_as_well(on_disk):
-    process = on_disk.start("--read_ahead_kib=64", "--lookups=5", binary="lookup_bench")
-    assert on_disk.kib() == 64
-    process.terminate()
-    assert process.wait(timeout=60) == -signal.SIGTERM
+    with on_disk.endless("--read_ahead_kib=64", "--lookups=5", binary="lookup_bench") as process:
+        assert on_disk.kib() == 64
+        process.terminate()
+        assert process.wait(timeout=60) == -signal.SIGTERM
     assert on_disk.kib() == on_disk.original
 
 
@@ -130,17 +136,17 @@ def test_it_is_as_it_was_without_the_flag(on_disk):
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_run_that_a_signal_ends_puts_it_back_and_dies_by_it(on_disk, name):
-    process = on_disk.start("--read_ahead_kib=64,512")
-    process.send_signal(getattr(signal, name))
-    assert process.wait(timeout=60) == -getattr(signal, name)
+    with on_disk.endless("--read_ahead_kib=64,512") as process:
+        process.send_signal(getattr(signal, name))
+        assert process.wait(timeout=60) == -getattr(signal, name)
     assert on_disk.kib() == on_disk.original
     assert not on_disk.record.exists()
 
 
 def test_next_run_puts_back_what_a_killed_one_has_left(on_disk):
-    process = on_disk.start("--read_ahead_kib=64")
-    process.kill()
-    process.wait()
+    with on_disk.endless("--read_ahead_kib=64") as process:
+        process.kill()
+        process.wait()
     assert on_disk.kib() == 64
     assert on_disk.record.exists()
     another = Binary("kernel_bench", on_disk.article.directory, ["--mib=3"])
@@ -158,8 +164,7 @@ def test_next_run_puts_back_what_a_killed_one_has_left(on_disk):
 
 
 def test_second_run_that_would_change_it_is_refused(on_disk, disk):
-    process = on_disk.start("--read_ahead_kib=64")
-    try:
+    with on_disk.endless("--read_ahead_kib=64") as process:
         done = on_disk.article.run("--read_ahead_kib=512", f"--data_dir={disk / 'other'}")
         assert done.returncode == 1
         assert done.stderr == (
@@ -167,7 +172,6 @@ def test_second_run_that_would_change_it_is_refused(on_disk, disk):
             "wait for its end\n"
         )
         assert on_disk.kib() == 64
-    finally:
         process.terminate()
         process.wait()
     assert on_disk.kib() == on_disk.original
