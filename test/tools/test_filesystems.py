@@ -1,5 +1,6 @@
 """tools/filesystems: what it makes is measured, and is gone afterwards whatever happens."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -45,18 +46,25 @@ def assert_nothing_is_left(scratch, *but):
     assert str(scratch) not in loops.stdout
 
 
-def start_endless(scratch, filesystems):
+@contextlib.contextmanager
+def endless(scratch, filesystems):
+    """A run that has no end of its own, once it has made its last dataset."""
     process = subprocess.Popen(
         arguments(scratch, f"--filesystems={filesystems}", "--benchmark_repetitions=1000000"),
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     last = scratch / "pagestall-filesystems" / filesystems.split(",")[-1] / "pagestall.manifest"
-    deadline = time.monotonic() + 120
-    while not last.exists():
-        assert process.poll() is None, process.stderr.read()
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return process
+    try:
+        deadline = time.monotonic() + 120
+        while not last.exists():
+            assert process.poll() is None, process.stderr.read()
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
+        process.stderr.close()
 
 
 @runs_here
@@ -98,17 +106,17 @@ def test_read_ahead_of_each_of_them_can_be_set(scratch):
 @runs_here
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_nothing_is_left_of_a_run_that_is_ended(scratch, name):
-    process = start_endless(scratch, "xfs,ext4")
-    process.send_signal(getattr(signal, name))
-    assert process.wait(timeout=60) == -getattr(signal, name)
+    with endless(scratch, "xfs,ext4") as process:
+        process.send_signal(getattr(signal, name))
+        assert process.wait(timeout=60) == -getattr(signal, name)
     assert_nothing_is_left(scratch)
 
 
 @runs_here
 def test_next_run_takes_away_what_a_killed_one_has_left(scratch):
-    process = start_endless(scratch, "btrfs,xfs")
-    process.kill()
-    process.wait()
+    with endless(scratch, "btrfs,xfs") as process:
+        process.kill()
+        process.wait()
     assert (scratch / "pagestall-filesystems/xfs.image").exists()
     done = subprocess.run(
         arguments(scratch, "--filesystems=xfs", "--benchmark_filter=exec:seq/io:mmap"),
