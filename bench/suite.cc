@@ -104,7 +104,7 @@ int Refuse(const absl::Status& status) {
   return 1;
 }
 
-// Returns whether there was anything to say.
+// Says what it has put back or could not. Returns whether there was any.
 bool PutBackReadAheads() {
   const std::vector<std::string> said =
       PutBackLeftReadAheads(kReadAheadRecords);
@@ -219,7 +219,7 @@ int RunSuite(int argc, char** argv, const Suite& suite) {
   progress.Clear();
   benchmark::Shutdown();
   suite.end();
-  const bool put_back = !PutBackReadAheads();
+  const bool left = PutBackReadAheads();
   for (const auto& [failed, where] :
        {std::pair(display.write_failed(), std::string("standard output")),
         std::pair(file.write_failed(), out)}) {
@@ -227,7 +227,7 @@ int RunSuite(int argc, char** argv, const Suite& suite) {
     return Refuse(absl::DataLossError(absl::StrCat(
         "write ", where, ": the report is incomplete; is the disk full?")));
   }
-  return progress.any_failed() || !put_back ? 1 : 0;
+  return progress.any_failed() || left ? 1 : 0;
 }
 
 }  // namespace pagestall

@@ -51,9 +51,9 @@ benchmark::internal::Benchmark* RegisterRow(
 // The main() of every binary: parses Google Benchmark's flags and ours, lists
 // or runs the rows (interleaved at random unless told otherwise), once what
 // processes that died have left of other read-aheads is put back, and returns
-// the exit code: 0, or 1 when a flag, the preparation, a row, the writing of
-// the report or putting back a read-ahead failed or no row matched. A row that
-// is not available has not failed.
+// the exit code: 0, or 1 when a flag, the preparation, a row or the writing of
+// the report failed, no row matched, or a read-ahead was still on record at the
+// end. A row that is not available has not failed.
 int RunSuite(int argc, char** argv, const Suite& suite);
 
 }  // namespace pagestall

@@ -5,6 +5,7 @@ import os
 import pathlib
 import subprocess
 import tempfile
+import time
 
 import pytest
 
@@ -35,6 +36,15 @@ class Binary:
         out = self.directory / "run.json"
         done = self.run(f"--benchmark_out={out}", *flags, preexec_fn=preexec_fn)
         return done, json.loads(out.read_text(), parse_constant=refuse_constant)
+
+
+def wait_until(condition, process, seconds=120):
+    """For what a running process does meanwhile."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def refuse_constant(name):

@@ -5,11 +5,10 @@ import os
 import pathlib
 import signal
 import subprocess
-import time
 
 import pytest
 
-from conftest import BUILD, ROOT, SMALL, Binary
+from conftest import BUILD, ROOT, SMALL, Binary, wait_until
 
 BINARIES = ["article_bench", "lookup_bench", "questions_bench", "remedies_bench", "stall_bench", "sweep_bench", "tenant_bench"]
 NOBODY = 65534
@@ -44,11 +43,7 @@ class Disk:
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         try:
-            deadline = time.monotonic() + 60
-            while self.kib() == self.original:
-                assert process.poll() is None, process.stderr.read()
-                assert time.monotonic() < deadline
-                time.sleep(0.01)
+            wait_until(lambda: self.kib() != self.original, process)
             yield process
         finally:
             process.kill()

@@ -7,11 +7,10 @@ import pathlib
 import shutil
 import signal
 import subprocess
-import time
 
 import pytest
 
-from conftest import BUILD, FILES, MIB, ROOT, SMALL
+from conftest import BUILD, FILES, MIB, ROOT, SMALL, wait_until
 
 TOOL = ROOT / "tools/filesystems"
 MAKERS = ["mkfs.ext4", "mkfs.xfs", "mkfs.btrfs"]
@@ -55,11 +54,7 @@ def endless(scratch, filesystems):
     )  # fmt: skip
     last = scratch / "pagestall-filesystems" / filesystems.split(",")[-1] / "pagestall.manifest"
     try:
-        deadline = time.monotonic() + 120
-        while not last.exists():
-            assert process.poll() is None, process.stderr.read()
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_until(last.exists, process)
         yield process
     finally:
         process.terminate()
@@ -85,6 +80,8 @@ def test_every_file_system_has_its_rows(scratch):
     report = json.loads((scratch / "run.json").read_text())
     for name in ("ext4", "xfs", "btrfs", "tmpfs"):
         assert report["context"][f"filesystem_{name}"] == name
+    disks = ("ext4", "xfs", "btrfs")
+    assert len({report["context"][f"device_read_ahead_kib_{name}"] for name in disks}) == 1
     assert_nothing_is_left(scratch, "run.json")
 
 
