@@ -2,8 +2,8 @@
 
 import statistics
 
-from pagestall_table.bootstrap import LEAST, ratio_interval
-from pagestall_table.runs import values
+from pagestall_tools.bootstrap import LEAST, ratio_interval
+from pagestall_tools.runs import values
 
 HAZARD = ("async", "mmap")
 

@@ -3,8 +3,8 @@ executor ran nothing else; and how much of the threads' gain over one thread it 
 
 import statistics
 
-from pagestall_table.bootstrap import LEAST, interval
-from pagestall_table.runs import count, name, values
+from pagestall_tools.bootstrap import LEAST, interval
+from pagestall_tools.runs import count, name, values
 
 
 def cell(repetitions, key, statistic, digits):

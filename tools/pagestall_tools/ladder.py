@@ -4,8 +4,8 @@ the executor least."""
 import statistics
 import textwrap
 
-from pagestall_table.advice import HAZARD, advice
-from pagestall_table.runs import count, name, values
+from pagestall_tools.advice import HAZARD, advice
+from pagestall_tools.runs import count, name, values
 
 WIDTH = 100
 

@@ -1,1 +1,0 @@
-"""What tools/table is made of."""

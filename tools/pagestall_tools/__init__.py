@@ -1,0 +1,1 @@
+"""What tools/pagestall and tools/table are made of."""
