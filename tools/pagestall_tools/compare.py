@@ -1,0 +1,210 @@
+"""Which rows of two runs differ, by more than the noise and by enough to count."""
+
+import dataclasses
+import itertools
+import math
+import statistics
+
+from pagestall_tools.bootstrap import pairs_interval, ratio_interval
+
+# The effect that counts, as a fraction.
+THRESHOLD = 0.05
+
+# Of the adjusted p. At 0.01, made-up noise raised 6 false alarms in 500 comparisons.
+ALPHA = 0.005
+
+# Seconds. Rows of blocked time are 0 where nothing blocked, and then have no ratio: there,
+# whatever is shorter than this counts as this.
+RESOLUTION = 1e-3
+
+EXACT_UP_TO = 50
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    row: str
+    baseline: int  # repetitions
+    contender: int
+    ratio: float | None  # contender / baseline, of medians; None where not comparable
+    low: float | None  # of its 95 % interval, by bootstrap
+    high: float | None
+    p: float | None  # two-sided, adjusted by Benjamini-Hochberg for the number of rows
+    noise: float  # by how much two equal runs differ in this row, as a fraction
+    verdict: str  # "same", "faster", "slower" or "cannot tell"
+    why: str  # what keeps it from another verdict, or ""
+
+
+def compare(samples, threshold=THRESHOLD, noise=None):
+    """A Verdict for each row of {row: (baseline, contender)}, both in seconds and in the order
+    of measurement. By the medians and Mann-Whitney's U.
+
+    "slower" and "faster" take all of: an adjusted p below ALPHA, an interval clear of 1, and an
+    effect larger than `threshold` and than the row's noise. "same" takes an interval within
+    the threshold on both sides, and noise below it. Anything else is "cannot tell".
+
+    `noise` is what was measured of it, {row: fraction}; of other rows it is estimated from
+    the samples."""
+    return judge(samples, threshold, noise or {}, INDEPENDENT)
+
+
+def compare_pairs(samples, threshold=THRESHOLD, noise=None):
+    """As compare(), where a[i] and b[i] of a row's (a, b) were measured side by side. By the
+    median of the pairs' ratios, and Wilcoxon's signed-rank test of their logarithms."""
+    for row, (a, b) in samples.items():
+        if len(a) != len(b):
+            raise ValueError(f"{row}: {len(a)} and {len(b)} repetitions are no pairs")
+    return judge(samples, threshold, noise or {}, PAIRED)
+
+
+def mann_whitney(a, b):
+    from scipy.stats import mannwhitneyu
+
+    if len({*a, *b}) == 1:
+        return 1.0
+    exact = max(len(a), len(b)) <= EXACT_UP_TO and len({*a, *b}) == len(a) + len(b)
+    return float(mannwhitneyu(a, b, method="exact" if exact else "asymptotic").pvalue)
+
+
+def wilcoxon_of_logs(a, b):
+    from scipy.stats import wilcoxon
+
+    logs = [math.log(its / own) for own, its in zip(a, b)]
+    sizes = {abs(log) for log in logs}
+    if sizes == {0.0}:
+        return 1.0
+    exact = len(logs) <= EXACT_UP_TO and len(sizes) == len(logs) and 0.0 not in sizes
+    return float(wilcoxon(logs, mode="exact" if exact else "approx").pvalue)
+
+
+@dataclasses.dataclass(frozen=True)
+class Design:
+    """How the two sides of a row belong together, and what follows from it."""
+
+    ratio: object
+    interval: object  # of (contender, baseline)
+    p: object  # of (baseline, contender)
+    least_p: object  # of how many on each side: what total separation would give
+    series: object  # of (baseline, contender): what would be constant without noise
+
+
+INDEPENDENT = Design(
+    ratio=lambda a, b: statistics.median(b) / statistics.median(a),
+    interval=ratio_interval,
+    p=mann_whitney,
+    least_p=lambda a, b: 2 / math.comb(a + b, a),
+    series=lambda a, b: [a, b],
+)
+
+PAIRED = Design(
+    ratio=lambda a, b: statistics.median(its / own for own, its in zip(a, b)),
+    interval=pairs_interval,
+    p=wilcoxon_of_logs,
+    least_p=lambda a, _: 2 / 2**a,
+    series=lambda a, b: [[its / own for own, its in zip(a, b)]],
+)
+
+
+def drift(series):
+    """How far the medians of its first and second half are apart, as a fraction."""
+    half = len(series) // 2
+    if half == 0:
+        return 0.0
+    low, high = sorted([statistics.median(series[:half]), statistics.median(series[-half:])])
+    return high / low - 1
+
+
+def adjust(ps):
+    """Benjamini and Hochberg's adjusted p of each."""
+    order = sorted(range(len(ps)), key=ps.__getitem__, reverse=True)
+    adjusted, least = [1.0] * len(ps), 1.0
+    for index, rank in zip(order, range(len(ps), 0, -1)):
+        least = min(least, ps[index] * len(ps) / rank)
+        adjusted[index] = least
+    return adjusted
+
+
+def needed(design, rows=1):
+    """Repetitions on each side of which total separation of one of `rows` is significant."""
+    return next(n for n in itertools.count(1) if design.least_p(n, n) * rows < ALPHA)
+
+
+def judge(samples, threshold, noise, design):
+    samples = {row: clamped(*sides) for row, sides in samples.items()}
+    tested = [row for row, (a, b) in samples.items() if a and b]
+    ps = dict(zip(tested, adjust([design.p(*samples[row]) for row in tested])))
+    verdicts = []
+    for row, (a, b) in samples.items():
+        if row not in ps:
+            why = f"needs {needed(design)} repetitions on each side"
+            verdicts.append(
+                Verdict(row, len(a), len(b), None, None, None, None, 0.0, "cannot tell", why)
+            )
+            continue
+        its_noise = noise.get(row)
+        if its_noise is None:
+            its_noise = max(map(drift, design.series(a, b)))
+        ratio, (low, high) = design.ratio(a, b), design.interval(b, a)
+        figures = (ratio, low, high, ps[row], its_noise)
+        least = design.least_p(len(a), len(b))
+        if least >= ALPHA:
+            said = "cannot tell", f"needs {needed(design)} repetitions on each side"
+        else:
+            said = decide(*figures, threshold)
+            if said[0] == "cannot tell" and ps[row] >= ALPHA and least * len(ps) >= ALPHA:
+                least = needed(design, len(ps))
+                said = said[0], f"needs {least} repetitions on each side, among {len(ps)} rows"
+        verdicts.append(Verdict(row, len(a), len(b), *figures, *said))
+    return verdicts
+
+
+def clamped(a, b):
+    if a and b and min(*a, *b) <= 0:
+        return [max(one, RESOLUTION) for one in a], [max(one, RESOLUTION) for one in b]
+    return list(a), list(b)
+
+
+def decide(ratio, low, high, p, noise, threshold):
+    """(verdict, why) of figures that are known."""
+    effect = max(ratio, 1 / ratio) - 1
+    if effect > threshold:
+        if p >= ALPHA:
+            return "cannot tell", f"not significant: p is not below {ALPHA:g}"
+        if low <= 1 <= high:
+            return "cannot tell", "not significant: the interval includes 1"
+        if effect <= noise:
+            return "cannot tell", f"within the noise of {noise:.1%}"
+        return ("slower" if ratio > 1 else "faster"), ""
+    if low < 1 / (1 + threshold) or high > 1 + threshold:
+        return "cannot tell", f"the interval reaches beyond {threshold:.2g}".rstrip("0")
+    if noise > threshold:
+        return "cannot tell", f"the noise of {noise:.1%} could hide a difference"
+    return "same", ""
+
+
+def short(row):
+    """Its name without what Google Benchmark adds."""
+    return row.removesuffix("/real_time").removesuffix("/manual_time").removesuffix("/iterations:1")
+
+
+def print_verdicts(verdicts, file):
+    """A table; slower rows first."""
+    order = ["slower", "faster", "cannot tell", "same"]
+    width = max([3, *(len(short(one.row)) for one in verdicts)])
+    print(
+        f"{'row':{width}} {'n':>7} {'ratio':>6} {'95 %':>12} {'p':>7} {'noise':>5}  verdict",
+        file=file,
+    )
+    for one in sorted(verdicts, key=lambda one: (order.index(one.verdict), -(one.ratio or 0))):
+        n = f"{one.baseline}/{one.contender}"
+        figures = f"{'-':>6} {'-':>12} {'-':>7} {'-':>5}"
+        if one.ratio is not None:
+            between = f"{number(one.low)}-{number(one.high)}"
+            p = f"{one.p:.4f}" if one.p >= 0.0001 else "<0.0001"
+            figures = f"{number(one.ratio):>6} {between:>12} {p:>7} {one.noise:>5.1%}"
+        print(f"{short(one.row):{width}} {n:>7} {figures}  {one.verdict}", file=file)
+        if one.why:
+            print(f"    {one.why}", file=file)
+
+
+def number(value):
+    return f"{value:.3f}" if value < 10 else f"{value:.4g}"
