@@ -1,11 +1,19 @@
 #include "bench/scan_flags.h"
 
+#include <algorithm>
 #include <limits>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/flags/flag.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "bench/suite.h"
+#include "lib/file/errno_status.h"
+#include "lib/source/table.h"
 
 ABSL_FLAG(int64_t, stride, 512, "sum every stride-th byte of each file");
 ABSL_FLAG(int64_t, buffer_kib, 64,
@@ -20,6 +28,12 @@ ABSL_FLAG(int64_t, ahead, 0,
 ABSL_FLAG(int64_t, yield_kib, 64,
           "rows that yield to the executor do so every so many KiB; 0: no such "
           "rows");
+ABSL_FLAG(
+    std::string, slow_down, "",
+    "SOURCE:PERCENT, as in read:20: every scan by io:SOURCE takes PERCENT "
+    "longer, to see\n      that a gate finds it. No measurement: the "
+    "report's context has slow_down. What\n      is not the time of a "
+    "scan (a stall, a latency) stays");
 
 namespace pagestall {
 namespace {
@@ -28,6 +42,35 @@ constexpr int64_t kMaxStride = std::numeric_limits<int64_t>::max();
 constexpr int64_t kMaxBufferKib = int64_t{1} << 20;
 constexpr int64_t kPageKib = 4;
 constexpr int64_t kMaxAhead = 1024;
+constexpr int kMaxSlowDownPct = 1000;
+
+absl::StatusOr<std::optional<SlowDown>> ParseSlowDown(
+    const std::string& value) {
+  if (value.empty()) return std::optional<SlowDown>();
+  const std::pair<std::string, std::string> halves =
+      absl::StrSplit(value, absl::MaxSplits(':', 1));
+  const std::string& source = halves.first;
+  const auto refuse = [&](const auto&... why) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--slow_down=", QuotedPath(value), ": ", why...));
+  };
+  int percent;
+  if (!absl::SimpleAtoi(halves.second, &percent) || percent < 1 ||
+      percent > kMaxSlowDownPct) {
+    return refuse("must be SOURCE:PERCENT, PERCENT a whole number from 1 to ",
+                  kMaxSlowDownPct);
+  }
+  const absl::Span<const Source> sources = Sources();
+  if (std::none_of(sources.begin(), sources.end(),
+                   [&](const Source& one) { return one.name == source; })) {
+    return refuse(
+        "no such source; there are ",
+        absl::StrJoin(sources, ", ", [](std::string* out, const Source& one) {
+          absl::StrAppend(out, one.name);
+        }));
+  }
+  return SlowDown{.source = source, .percent = percent};
+}
 
 }  // namespace
 
@@ -38,6 +81,8 @@ absl::StatusOr<ScanOptions> ScanOptionsFromFlags() {
   const int64_t chunk_kib = absl::GetFlag(FLAGS_chunk_kib);
   const int64_t ahead = absl::GetFlag(FLAGS_ahead);
   const int64_t yield_kib = absl::GetFlag(FLAGS_yield_kib);
+  absl::StatusOr<std::optional<SlowDown>> slow_down =
+      ParseSlowDown(absl::GetFlag(FLAGS_slow_down));
 
   absl::Status status = data.status();
   status.Update(CheckFlag("stride", stride, 1, kMaxStride));
@@ -49,13 +94,15 @@ absl::StatusOr<ScanOptions> ScanOptionsFromFlags() {
   }
   status.Update(CheckFlag("ahead", ahead, 0, kMaxAhead));
   status.Update(CheckFlag("yield_kib", yield_kib, 0, kMaxBufferKib));
+  status.Update(slow_down.status());
   if (!status.ok()) return status;
   return ScanOptions{.data = *std::move(data),
                      .stride = static_cast<uint64_t>(stride),
                      .buffer_bytes = static_cast<size_t>(buffer_kib) << 10,
                      .chunk_bytes = static_cast<size_t>(chunk_kib) << 10,
                      .ahead = static_cast<size_t>(ahead),
-                     .yield_bytes = static_cast<size_t>(yield_kib) << 10};
+                     .yield_bytes = static_cast<size_t>(yield_kib) << 10,
+                     .slow_down = *std::move(slow_down)};
 }
 
 }  // namespace pagestall

@@ -1,7 +1,10 @@
 #include "bench/scan_suite.h"
 
+#include <benchmark/benchmark.h>
+
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "bench/suite.h"
 #include "lib/executor/table.h"
@@ -45,7 +48,8 @@ ScanConfig ScanSuite::ConfigOf(const Executor& executor, const Source& source,
           .cache = cache,
           .source_options = OptionsOf(source),
           .files = options_.data.dataset.files,
-          .stride = options_.stride};
+          .stride = options_.stride,
+          .slow_down_pct = SlowDownPctOf(source)};
 }
 
 std::vector<ScanRow> ScanSuite::InEveryPlace(const ScanConfig& config) const {
@@ -64,7 +68,16 @@ SourceOptions ScanSuite::OptionsOf(const Source& source) const {
           .ahead = options_.ahead > 0 ? options_.ahead : source.ahead};
 }
 
+int ScanSuite::SlowDownPctOf(const Source& source) const {
+  const std::optional<SlowDown>& slow_down = options_.slow_down;
+  return slow_down && slow_down->source == source.name ? slow_down->percent : 0;
+}
+
 absl::Status ScanSuite::Prepare(Progress& progress) {
+  if (const std::optional<SlowDown>& slow_down = options_.slow_down) {
+    benchmark::AddCustomContext(
+        "slow_down", absl::StrCat(slow_down->source, ":", slow_down->percent));
+  }
   return fixtures_.Open(options_.data, [&](const DatasetSpec& dataset) {
     return ScanFixture::Open(dataset, options_.data.evict, progress);
   });

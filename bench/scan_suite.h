@@ -33,7 +33,8 @@ class ScanSuite {
   // What the flags, or the source itself, say of its options.
   SourceOptions OptionsOf(const Source& source) const;
 
-  // Makes the datasets and adds what they lie on to the report's context.
+  // Makes the datasets; adds what they lie on, and what is slowed down, to the
+  // report's context.
   absl::Status Prepare(Progress& progress);
   void End() { fixtures_.Close(); }
   // After Prepare().
@@ -42,6 +43,8 @@ class ScanSuite {
   }
 
  private:
+  int SlowDownPctOf(const Source& source) const;
+
   ScanOptions options_;
   DatasetFixtures<ScanFixture> fixtures_;
 };

@@ -112,6 +112,14 @@ def test_rows_are_interleaved_unless_told_otherwise(article):
         "--stride=half",
         "--buffer_kib=0",
         "--yield_kib=-1",
+        "--slow_down=read",
+        "--slow_down=read:",
+        "--slow_down=read:0",
+        "--slow_down=read:1001",
+        "--slow_down=read:-20",
+        "--slow_down=read:1.5",
+        "--slow_down=read:20:20",
+        "--slow_down=:20",
         "--seed=-1",
         "--evict=sometimes",
         "--data_dir=",
@@ -135,6 +143,62 @@ def test_flags_that_make_no_sense_are_refused(scratch, flag):
     assert not list(scratch.iterdir()), "refused before anything was made"
 
 
+def test_source_to_slow_down_that_is_none_is_refused_with_those_there_are(article):
+    done = article.run("--slow_down=reed:20")
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        "--slow_down='reed:20': no such source; there are mmap, read, read_nowait, uring, "
+    )
+    assert len(done.stderr.splitlines()) == 1
+    assert not list(article.directory.iterdir())
+
+
+def test_slow_down_is_in_the_context_and_in_no_name(article):
+    """A gate compares rows of one name; the context keeps them from being taken for real."""
+    names = []
+    for flags in ([], ["--slow_down=read:20"]):
+        done, report = article.run_to_json("--benchmark_filter=exec:seq/.*cache:warm", *flags)
+        assert done.returncode == 0, done.stderr
+        assert report["context"].get("slow_down") == ("read:20" if flags else None)
+        names.append(sorted(run["name"] for run in report["benchmarks"]))
+    assert names[0] == names[1]
+
+
+def test_slow_down_is_of_the_named_source_only(article):
+    """By 1000 %, which keeps the CPU busy as well: ten scans' time in each window. The shortest
+    of several is compared, as anything but the flag may lengthen one."""
+
+    def shortest(*flags):
+        _, report = article.run_to_json(
+            "--benchmark_filter=exec:seq/.*cache:warm", "--benchmark_repetitions=5",
+            "--file_mib=16", *flags,
+        )  # fmt: skip
+        return {
+            source: min(run["real_time"] for run in raw(report) if f"/io:{source}/" in run["name"])
+            for source in ("mmap", "read")
+        }
+
+    plain, slowed = shortest(), shortest("--slow_down=read:1000")
+    assert slowed["read"] > 3 * plain["read"]
+    assert slowed["mmap"] < 3 * plain["mmap"]
+
+
+def test_repetitions_say_in_which_order_they_ran(article):
+    done, report = article.run_to_json("--benchmark_repetitions=4")
+    assert done.returncode == 0, done.stderr
+    runs = raw(report)
+    begins = [run["window_begin_s"] for run in runs]
+    assert min(begins) > 0
+    by_time = sorted(runs, key=lambda run: run["window_begin_s"])
+    for one, after in zip(by_time, by_time[1:]):
+        assert one["window_begin_s"] + one["real_time"] / 1e3 <= after["window_begin_s"]
+    of_rows = {}
+    for run in by_time:
+        of_rows.setdefault(run["name"], []).append(run["repetition_index"])
+    assert list(of_rows.values()) == [[0, 1, 2, 3]] * ROWS
+    assert [run["name"] for run in by_time] != [run["name"] for run in runs], "interleaved"
+
+
 def test_size_that_overflows_is_refused(article):
     done = article.run("--files=4096", "--file_mib=8000000000")
     assert done.returncode == 1
@@ -151,7 +215,9 @@ def test_filter_that_matches_nothing_fails_before_the_dataset_is_made(article):
 def test_help_explains_both_kinds_of_flags(article):
     done = article.run("--help")
     assert done.returncode == 0
-    for flag in ("data_dir", "files", "file_mib", "stride", "buffer_kib", "seed", "evict", "read_ahead_kib"):
+    for flag in (
+        "data_dir files file_mib stride buffer_kib seed evict read_ahead_kib slow_down"
+    ).split():
         assert f"--{flag}=" in done.stdout
     assert "--benchmark_filter" in done.stdout
 
