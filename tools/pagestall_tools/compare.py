@@ -172,12 +172,12 @@ def decide(ratio, low, high, p, noise, threshold):
         if low <= 1 <= high:
             return "cannot tell", "not significant: the interval includes 1"
         if effect <= noise:
-            return "cannot tell", f"within the noise of {noise:.1%}"
+            return "cannot tell", f"within the noise of {100 * noise:.1f} %"
         return ("slower" if ratio > 1 else "faster"), ""
     if low < 1 / (1 + threshold) or high > 1 + threshold:
-        return "cannot tell", f"the interval reaches beyond {threshold:.2g}".rstrip("0")
+        return "cannot tell", f"the interval reaches beyond {100 * threshold:g} %"
     if noise > threshold:
-        return "cannot tell", f"the noise of {noise:.1%} could hide a difference"
+        return "cannot tell", f"the noise of {100 * noise:.1f} % could hide a difference"
     return "same", ""
 
 
@@ -186,22 +186,39 @@ def short(row):
     return row.removesuffix("/real_time").removesuffix("/manual_time").removesuffix("/iterations:1")
 
 
+def short_names(rows):
+    """{row: its short name, without the family and the dataset where those are the same for all
+    rows}, and these two as a text."""
+    plain = {row: short(row) for row in rows}
+    families = {name.partition("/")[0] for name in plain.values()}
+    datasets = {"".join(name.partition("/files:")[1:]) for name in plain.values()}
+    family = families.pop() + "/" if len(families) == 1 else ""
+    dataset = datasets.pop() if len(datasets) == 1 else ""
+    names = {row: name.removeprefix(family).removesuffix(dataset) for row, name in plain.items()}
+    if not family and not dataset or not all(names.values()):
+        return plain, ""
+    return names, f"{family}...{dataset}"
+
+
 def print_verdicts(verdicts, file):
     """A table; slower rows first."""
     order = ["slower", "faster", "cannot tell", "same"]
-    width = max([3, *(len(short(one.row)) for one in verdicts)])
+    names, common = short_names([one.row for one in verdicts])
+    width = max([3, *map(len, names.values())])
+    if common:
+        print(f"rows: {common}", file=file)
     print(
-        f"{'row':{width}} {'n':>7} {'ratio':>6} {'95 %':>12} {'p':>7} {'noise':>5}  verdict",
+        f"{'row':{width}} {'n':>5} {'ratio':>6} {'95 %':>11} {'p':>6} {'noise':>5}  verdict",
         file=file,
     )
     for one in sorted(verdicts, key=lambda one: (order.index(one.verdict), -(one.ratio or 0))):
         n = f"{one.baseline}/{one.contender}"
-        figures = f"{'-':>6} {'-':>12} {'-':>7} {'-':>5}"
+        figures = f"{'-':>6} {'-':>11} {'-':>6} {'-':>5}"
         if one.ratio is not None:
             between = f"{number(one.low)}-{number(one.high)}"
-            p = f"{one.p:.4f}" if one.p >= 0.0001 else "<0.0001"
-            figures = f"{number(one.ratio):>6} {between:>12} {p:>7} {one.noise:>5.1%}"
-        print(f"{short(one.row):{width}} {n:>7} {figures}  {one.verdict}", file=file)
+            p = f"{one.p:.2g}" if one.p >= 0.001 else f"{one.p:.0e}"
+            figures = f"{number(one.ratio):>6} {between:>11} {p:>6} {one.noise:>5.1%}"
+        print(f"{names[one.row]:{width}} {n:>5} {figures}  {one.verdict}", file=file)
         if one.why:
             print(f"    {one.why}", file=file)
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 
 # Keys of a run's context that are the machine's and the build's.
 MACHINE = ["cpu_model", "cpus_online", "memory_mib", "hypervisor", "page_bytes", "build_type"]
@@ -20,7 +21,7 @@ def fingerprint(context):
     something to measure."""
     known = {key: str(context[key]) for key in MACHINE if key in context}
     if known.get("memory_mib", "").isdigit():
-        known["memory_gib"] = str(round(int(known.pop("memory_mib")) / 1024))
+        known["memory_gib"] = str(math.ceil(int(known.pop("memory_mib")) / 1024))
     kernel = str(context.get("kernel", "")).split()
     if len(kernel) >= 3:
         known["system"] = f"{kernel[0]} {kernel[-1]}"
