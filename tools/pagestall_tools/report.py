@@ -1,0 +1,120 @@
+"""Makes a page to look at of a run, or of several side by side: whether mmap blocks the executor
+on the machine that was measured, what to use instead, and the pictures and tables behind that.
+
+    tools/pagestall report results/run.json                     # writes results/run.html
+    tools/pagestall report results/run.json -o /tmp/page.html
+    tools/pagestall report results/run.json --png /tmp/pictures # its pictures as files as well
+    tools/pagestall report article.json remedies.json lookup.json   # one machine, one page
+    tools/pagestall report before.json after.json                   # a column for each
+
+The page is one file: it loads nothing, runs nothing, prints well and can be read on a phone. Its
+sections are those that the files have rows for. Rows that failed are named in it and averaged
+nowhere.
+
+Exit codes: 0 if the page was written, also if rows of the run had failed; 2 if a file cannot be
+used or written, with one line that says why.
+"""
+
+import contextlib
+import dataclasses
+import math
+import os
+import pathlib
+import tempfile
+
+from pagestall_tools import runs as runs_of
+from pagestall_tools.runs import BadInput
+
+
+def add_arguments(parser):
+    parser.add_argument("runs", nargs="+", metavar="RUN.json", help="what --benchmark_out wrote")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE.html", help="the page; else RUN.html beside the first run"
+    )
+    parser.add_argument(
+        "--png", metavar="DIR", help="write the pictures there as well; made if it is missing"
+    )
+
+
+def run(arguments):
+    output = pathlib.Path(arguments.output or pathlib.Path(arguments.runs[0]).with_suffix(".html"))
+    if str(output) in arguments.runs or any(map(output_is(output), arguments.runs)):
+        raise BadInput(f"write '{output}': it is a run to read; name another file with -o")
+    runs = {
+        label: finite(runs_of.read(path))
+        for label, path in zip(labels(arguments.runs), arguments.runs)
+    }
+    from pagestall_tools import whole  # after what may be wrong: matplotlib takes long
+
+    if arguments.png:
+        with writing(arguments.png):
+            os.makedirs(arguments.png, exist_ok=True)
+    with writing(arguments.png):
+        text = whole.page(runs, arguments.png)
+    write(output, text)
+    print(output)
+    return 0
+
+
+def output_is(output):
+    def same(path):
+        try:
+            return output.samefile(path)
+        except OSError:
+            return False
+
+    return same
+
+
+def labels(paths):
+    """A name for each file: its stem, or its path where two have the same."""
+    stems = [pathlib.Path(path).stem for path in paths]
+    made = []
+    for path, stem in zip(paths, stems):
+        name = stem if stems.count(stem) == 1 else path
+        made.append(name if name not in made else f"{name} ({len(made) + 1})")
+    return made
+
+
+def finite(run):
+    """Without counters that no picture can show."""
+    rows = {
+        row: [
+            dataclasses.replace(
+                one, counters={k: v for k, v in one.counters.items() if math.isfinite(v)}
+            )
+            for one in repetitions
+        ]
+        for row, repetitions in run.rows.items()
+    }
+    return dataclasses.replace(run, rows=rows)
+
+
+@contextlib.contextmanager
+def writing(path):
+    try:
+        yield
+    except OSError as error:
+        raise BadInput(f"write '{error.filename or path}': {error.strerror}") from error
+
+
+def write(path, text):
+    """Under another name first, so that there is never half a page under this one."""
+    if path.exists() and not path.is_file():
+        raise BadInput(f"write '{path}': not a regular file; name another with -o")
+    path = path.resolve() if path.is_symlink() else path
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
+    except OSError as error:
+        raise BadInput(f"write '{path}': {error.strerror}") from error
+    try:
+        with writing(path), os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            mask = os.umask(0)
+            os.umask(mask)
+            os.fchmod(file.fileno(), 0o666 & ~mask)
+        with writing(path):
+            os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

@@ -1,0 +1,135 @@
+"""The whole report: the answer, then the sections that the runs have rows for."""
+
+import dataclasses
+
+from pagestall_tools import families, scans, words
+from pagestall_tools import run_sections as machine
+from pagestall_tools.answer import Answer, answer
+from pagestall_tools.page import Html, element, page as page_of, paragraph
+from pagestall_tools.pictures import Gallery
+from pagestall_tools.runs import axes
+
+# Axes of a scan that its tables do not tell apart.
+NOT_SHOWN = {"chunk_kib", "ahead", "buffer_kib"}
+
+
+def page(runs, png_directory=None):
+    """The HTML of {label: Run}."""
+    gallery = Gallery(png_directory)
+    shown, others = {}, {}
+    for label, run in runs.items():
+        whole = {row: one for row, one in run.rows.items() if row.startswith("scan/")}
+        swept = is_sweep(whole)
+        rest = {row: one for row, one in run.rows.items() if swept or row not in whole}
+        shown[label] = dataclasses.replace(run, rows={} if swept else whole)
+        others[label] = dataclasses.replace(run, rows=rest)
+    columns = scans.columns(shown)
+    return page_of(
+        f"Pagestall: {', '.join(runs)}",
+        element("h1", "Does mmap block an async executor here, and what should it use?"),
+        *answers(columns),
+        about(runs),
+        scans.article_section(columns, gallery),
+        scans.stalls_section(columns, gallery),
+        scans.ladder_section(columns, gallery),
+        families.lookups_section(others, gallery),
+        families.questions_section(others),
+        families.times_section(others),
+        machine.drift_section(runs, gallery),
+        machine.machine_section(runs),
+        machine.failures_section(runs),
+    )
+
+
+def is_sweep(rows):
+    """Whether rows differ by more than a table of scans shows, such as the size of chunks."""
+    seen = set()
+    for row in rows:
+        known = {name: value for name, value in axes(row).items() if name not in NOT_SHOWN}
+        key = tuple(known.items())
+        if key in seen:
+            return True
+        seen.add(key)
+    return False
+
+
+def answers(columns):
+    """One for each dataset, place and run that can tell; if none can, what is missing."""
+    made = [
+        (column, answer(column.lines, column.shape[0], column.filesystem())) for column in columns
+    ]
+    known = [one for one in made if one[1].verdict != "Not known."] or made[:1]
+    chosen = [one for one in known if not any(says_more(other, one) for other in known)]
+    if not chosen:
+        return [block("", answer({}, ""))]
+    return [block(column.label if len(chosen) > 1 else "", said) for column, said in chosen]
+
+
+def says_more(other, one):
+    """Whether another answer is the same of the same machine, but with the remedies measured."""
+    (its, its_answer), (own, own_answer) = other, one
+    return (
+        its.is_ladder()
+        and not own.is_ladder()
+        and its_answer.verdict == own_answer.verdict
+        and (its.shape, its.place) == (own.shape, own.place)
+        and its.run.context.get("host_name") == own.run.context.get("host_name")
+        and its.filesystem() == own.filesystem()
+    )
+
+
+def block(label, said: Answer):
+    kind = {"Yes.": " yes", "No, not measurably.": " no", "No, not in memory.": " no"}
+    return element(
+        "div",
+        paragraph(label, class_="label") if label else "",
+        paragraph(element("strong", said.verdict), " ", said.because, class_="because"),
+        paragraph(with_command(said.use), class_="use") if said.use else "",
+        paragraph(said.sure, class_="note") if said.sure else "",
+        class_="answer" + kind.get(said.verdict, ""),
+    )
+
+
+def with_command(text):
+    """What is to be typed stands out."""
+    before, colon, command = text.rpartition(": tools/run")
+    if not colon:
+        return text
+    return Html("".join([element("span", before, ": "), element("code", f"tools/run{command}")]))
+
+
+def about(runs):
+    """Where it was measured, what makes it doubtful, and what failed, in a line or two."""
+    places = {}
+    for label, run in runs.items():
+        known = {key: machine.text(value) for key, value in run.context.items()}
+        facts = [
+            known.get("host_name"),
+            known.get("cpu_model"),
+            f"{known['cpus_online']} CPUs" if "cpus_online" in known else None,
+            known.get("kernel"),
+            known.get("filesystem"),
+            f"read-ahead {known['device_read_ahead_kib']} KiB"
+            if "device_read_ahead_kib" in known
+            else None,
+        ]
+        text = ", ".join(filter(None, facts))
+        doubts = []
+        if known.get("hypervisor", "none") not in ("none", "", "unknown"):
+            doubts.append("a virtual machine, whose times vary by a factor of two")
+        if known.get("build_type", "Release") not in ("Release", "RelWithDebInfo"):
+            doubts.append(f"built as {known['build_type']}, so too slow")
+        told = "; ".join([text or "a machine of which the run says nothing", *doubts])
+        places.setdefault(told, []).append((label, known.get("date", "at an unknown time")))
+    parts = []
+    for told, measured in places.items():
+        if len(runs) > 1:
+            when = "Measured: " + ", ".join(f"{label} {date}" for label, date in measured)
+        else:
+            when = f"Measured {measured[0][1]}"
+        parts.append(paragraph(f"{when}, on {told}.", class_="note"))
+    failed = machine.failure_count(runs)
+    if failed:
+        said = f"{words.plural(failed, 'repetition')} failed and were left out; named at the end."
+        parts.append(paragraph(element("strong", said)))
+    return Html("\n".join(parts))

@@ -1,0 +1,116 @@
+"""The words of a report: what rows, sources and figures are called for a person to read."""
+
+# What runs the sums, of so many files.
+EXECUTORS = {
+    "seq": "one thread",
+    "threads": "{} threads",
+    "async": "{} coroutines",
+    "async_seq": "one coroutine",
+}
+
+# What the sources do, in a few words.
+SOURCES = {
+    "mmap": "touches the mapping on the executor: the hazard",
+    "read": "reads by a thread pool",
+    "read_nowait": "reads what is cached at once, the rest by a thread pool",
+    "uring": "reads by io_uring",
+    "uring_direct": "reads by io_uring around the page cache (O_DIRECT)",
+    "uncached": "reads by io_uring that leave nothing in the page cache",
+    "mmap_pool": "the mapping, summed on a thread pool",
+    "mmap_gated": "the mapping, on the executor where it is in memory, else on a thread pool",
+    "mmap_willneed": "the mapping, with MADV_WILLNEED ahead",
+    "mmap_populate_pool": "the mapping, brought in by a thread pool (MADV_POPULATE_READ)",
+    "mmap_awaited": "the mapping, each range awaited before it is touched",
+}
+
+# A row's axes as headings.
+AXES = {
+    "exec": "runs on",
+    "io": "source",
+    "cache": "page cache",
+    "load": "load",
+    "dir": "directory",
+    "resident_pct": "in memory, %",
+    "prefetch": "prefetched, bytes ahead",
+    "stride": "stride, bytes",
+    "mib": "MiB per file",
+    "ms": "ms",
+    "fill": "cache filled by",
+}
+
+UNITS = {"kib": "KiB", "mib": "MiB", "pct": "%", "ms": "ms", "us": "µs"}
+
+
+def printable(text):
+    """With what a terminal or browser would act on rather than show (control characters, changes
+    of direction, half characters) as an escape."""
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape", "replace").decode()
+        for one in str(text)
+    )
+
+
+def short(text, most=44):
+    """For pictures, whose room is limited."""
+    text = printable(text)
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def executor(name, files=""):
+    """ "8 coroutines"; without the number if files is ""."""
+    return EXECUTORS.get(name, name).format(files).strip()
+
+
+def source(name):
+    """Of "mmap, yields/64 KiB" as well."""
+    return name.replace("yields/", "yields every ")
+
+
+def brief_source(name):
+    """For pictures."""
+    return name.replace("yields/", "yields ")
+
+
+def plain_source(name):
+    """Without what is said of yielding."""
+    return name.split(",")[0]
+
+
+def axis(name):
+    stem, _, unit = name.rpartition("_")
+    if name in AXES:
+        return AXES[name]
+    if stem and unit in UNITS:
+        return f"{stem.replace('_', ' ')}, {UNITS[unit]}"
+    return name.replace("_", " ")
+
+
+def value(axis_name, text):
+    return executor(text) if axis_name == "exec" else text
+
+
+def number(figure):
+    """At most three digits that count."""
+    return f"{figure:.0f}" if 100 <= abs(figure) < 1e15 else f"{figure:.3g}"
+
+
+def cell(figure):
+    """Three digits that count, for columns; a dash for what is unknown."""
+    if figure is None:
+        return "–"
+    return f"{figure:.0f}" if 100 <= abs(figure) < 1e15 else f"{figure:#.3g}"
+
+
+def milliseconds(figure):
+    """As a cell, no finer than a microsecond."""
+    if figure is None or abs(figure) >= 1:
+        return cell(figure)
+    return f"{figure:.3f}" if figure else "0"
+
+
+def count(figure):
+    return "–" if figure is None else number(figure)
+
+
+def plural(count, noun):
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
