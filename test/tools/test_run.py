@@ -19,7 +19,7 @@ def run(*flags):
 
 
 @needs_its_build
-def test_ends_with_the_table_and_the_path_of_the_json(scratch):
+def test_ends_with_the_table_and_the_paths_of_the_json_and_of_the_report(scratch):
     out = scratch / "made/run.json"
     done = run(
         *SMALL, f"--data_dir={scratch / 'data'}", f"--benchmark_out={out}",
@@ -36,9 +36,10 @@ def test_ends_with_the_table_and_the_path_of_the_json(scratch):
     ]
     assert "stall  blocked" in done.stdout
     assert "Serialisation index" in done.stdout
-    assert lines[-1] == f"Every repetition: {out}"
+    assert lines[-2:] == [f"Every repetition: {out}", f"Report: {out.with_suffix('.html')}"]
     assert len(json.loads(out.read_text())["benchmarks"]) > 32
-    assert sorted(path.name for path in out.parent.iterdir()) == ["run.json"]
+    assert sorted(path.name for path in out.parent.iterdir()) == ["run.html", "run.json"]
+    assert "</html>" in out.with_suffix(".html").read_text()
 
 
 @needs_its_build
