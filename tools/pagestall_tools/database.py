@@ -1,0 +1,139 @@
+"""Reaches a database: a SQLite file, or a PostgreSQL server by its URL."""
+
+import contextlib
+import json
+import os
+import pathlib
+
+from pagestall_tools.runs import BadInput
+
+DEFAULT = pathlib.Path(__file__).resolve().parents[2] / "results/history.sqlite"
+VARIABLE = "PAGESTALL_DB"
+
+# How long a process waits for another that writes, and for a server that does not answer.
+BUSY_SECONDS = 60
+CONNECT_SECONDS = 10
+
+DRIVER = "PostgreSQL takes the driver psycopg2: install the package python3-psycopg2"
+FORM = (
+    "not a URL of a database; the form is postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with "
+    "%40 for @ and %2F for / in a password"
+)
+
+
+def default_location():
+    return os.environ.get(VARIABLE) or str(DEFAULT)
+
+
+class Database:
+    """Of a path or URL, which it shows without its password."""
+
+    def __init__(self, where, create):
+        """Makes the SQLite file and its directory (not the one above) if `create`."""
+        self.url = parse(str(where))
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        if self.is_sqlite and "uri" not in self.url.query:
+            open_file(self.url.database, create)
+        self.engine = engine(self.url, self.is_sqlite)
+
+    def __str__(self):
+        shown = self.url.set(password=None, query={})
+        return shown.database if self.is_sqlite else shown.render_as_string()
+
+    @contextlib.contextmanager
+    def transaction(self, operation, writes=False):
+        """A connection in a transaction, which an exception rolls back. BadInput if the
+        database cannot do it."""
+        from sqlalchemy.exc import SQLAlchemyError
+
+        try:
+            with self.engine.connect().execution_options(pagestall_writes=writes) as connection:
+                with connection.begin():
+                    yield connection
+        except (SQLAlchemyError, ValueError, OverflowError) as error:
+            cause = getattr(error, "orig", None) or error
+            text = " ".join(str(cause).split())
+            for secret in (self.url.password, self.url.query.get("password")):
+                text = text.replace(secret, "***") if secret else text
+            raise BadInput(f"{operation} '{self}': {text}") from error
+
+    def insert(self, table):
+        """That has on_conflict_do_nothing() and on_conflict_do_update()."""
+        from sqlalchemy.dialects import postgresql, sqlite
+
+        return (sqlite if self.is_sqlite else postgresql).insert(table)
+
+    def close(self):
+        self.engine.dispose()
+
+
+def parse(where):
+    from sqlalchemy.engine import URL, make_url
+    from sqlalchemy.exc import ArgumentError
+
+    scheme, separator, rest = where.partition("://")
+    if not separator:
+        return URL.create("sqlite", database=where)
+    known = {"postgres": "postgresql", "postgresql": "postgresql", "sqlite": "sqlite"}
+    dialect, plus, driver = scheme.partition("+")
+    if dialect not in known:
+        raise BadInput(
+            f"open history '{scheme}://...': only postgresql:// and SQLite files are known"
+        )
+    try:
+        url = make_url(f"{known[dialect]}{plus}{driver}://{rest}")
+    except (ArgumentError, ValueError):
+        url = None  # whose message has the password in it
+    if url is None or "@" in (url.host or "") or (dialect == "sqlite" and not url.database):
+        raise BadInput(f"open history '{scheme}://...': {FORM}") from None
+    return url
+
+
+def open_file(path, create):
+    try:
+        if create and not os.path.isdir(directory := os.path.dirname(path) or "."):
+            os.mkdir(directory)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT if create else os.O_RDONLY, 0o666))
+    except FileNotFoundError as error:
+        how = "" if create else "; tools/pagestall history add RUN.json makes it"
+        raise BadInput(f"open history '{path}': {error.strerror}{how}") from error
+    except (OSError, ValueError) as error:
+        cause = getattr(error, "strerror", None) or error
+        raise BadInput(f"open history '{path}': {cause}") from error
+
+
+def engine(url, is_sqlite):
+    from sqlalchemy import create_engine, event
+    from sqlalchemy.exc import SQLAlchemyError
+    from sqlalchemy.pool import NullPool
+
+    wait = {"timeout": BUSY_SECONDS} if is_sqlite else {"connect_timeout": CONNECT_SECONDS}
+    scheme = f"open history '{url.drivername}://...'"
+    try:
+        made = create_engine(
+            url,
+            future=True,
+            poolclass=NullPool,
+            connect_args={key: value for key, value in wait.items() if key not in url.query},
+            json_serializer=lambda value: json.dumps(value, allow_nan=False),
+        )
+    except ModuleNotFoundError as error:
+        raise BadInput(f"{scheme}: {DRIVER} ({error})") from error
+    except (SQLAlchemyError, TypeError, ValueError) as error:
+        raise BadInput(f"{scheme}: {FORM}") from error
+    if is_sqlite:
+        event.listen(made, "connect", leave_transactions_alone)
+        event.listen(made, "begin", begin)
+    return made
+
+
+def leave_transactions_alone(connection, _):
+    """Python's sqlite3 would begin none before CREATE TABLE or SELECT, and a late one before
+    INSERT: docs.sqlalchemy.org, "Serializable isolation / Savepoints / Transactional DDL"."""
+    connection.isolation_level = None
+
+
+def begin(connection):
+    """Writers take turns from the start: one that had only read before could not wait."""
+    writes = connection.get_execution_options().get("pagestall_writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,203 @@
+"""Keeps runs in a database, and looks back: what changed, and when.
+
+    tools/pagestall history add results/*.json        # as often as you like: each once
+    tools/pagestall history list
+    tools/pagestall history plot 'exec:async/io:mmap/cache:cold' -o mmap.png
+    tools/pagestall history gate results/today.json   # slower than the runs before it?
+
+Runs are kept by machine (CPU, memory, file system, device, build type): those of one are never
+compared with those of another. The database is a file, results/history.sqlite of this checkout,
+unless --db or the environment variable PAGESTALL_DB names another; for a team it is a PostgreSQL
+database, which any number of machines may add to at once:
+
+    export PAGESTALL_DB=postgresql://USER@HOST/DATABASE    # password: in ~/.pgpass
+    tools/pagestall history list --db /mnt/team/history.sqlite
+
+tools/pagestall history COMMAND --help explains each. Exit code: 0, or 2 if something cannot be
+read or stored; gate has 1 for slower."""
+
+import argparse
+import pathlib
+
+from pagestall_tools.runs import BadInput, read
+
+ADD = """Adds runs: what --benchmark_out (or tools/run) wrote in JSON.
+
+    tools/pagestall history add results/*.json
+
+A run that is there already is left alone, under whatever name it comes: it is known by its
+context's date, host and executable and by what it holds. Each is added as a whole or not at
+all; none is if one of the files is not a run's. Exit code: 0, or 2 on an error."""
+
+LIST = """Lists the machines, and the runs of each in order of date: how many rows were measured,
+how often in all, and how many rows failed (what is not available on a machine is no failure).
+
+    tools/pagestall history list
+    tools/pagestall history list --machine 3f2a        # the beginning of its ID is enough"""
+
+PLOT = """Plots one row over the runs of a machine in order of date: every repetition a dot, a line
+through the medians of the runs, and where the level changed for good, between which commits.
+Prints the changes as well.
+
+    tools/pagestall history plot 'exec:async/io:mmap/cache:cold' -o mmap.png
+    tools/pagestall history plot 'exec:seq/io:read/cache:warm' --machine 3f2a -o read.svg
+
+Changes are searched in the runs' medians (E-divisive: a permutation test at 0.01). A level has
+at least 3 runs, and it takes 11 runs or so to be sure of a change. Exit code: 0, changes or
+none; 2 on an error."""
+
+GATE = """Tells whether a run is slower than the runs before it on the same machine, added or not.
+
+    tools/pagestall history gate results/today.json
+    tools/pagestall history gate results/today.json --window 30 --threshold 10
+
+Each row is compared with its repetitions in the last runs (--window) of the same binary that
+measured it and were made before. A row is slower if that is significant, by more than --threshold
+and by more than the noise: the larger of what "tools/pagestall ab X X" measured on this machine,
+and of what the medians of those runs differ by among themselves.
+
+Exit code: 0 if no row is slower (rows of which one cannot tell may be), 1 if one is, 2 if there
+is no answer: no history to compare with, of no row one can tell, a row that those runs measured
+failed, or something cannot be read."""
+
+
+def add_arguments(parser):
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--db", metavar="FILE|URL",
+        help="the database (default: $PAGESTALL_DB, or results/history.sqlite of this checkout)",
+    )  # fmt: skip
+    chosen = parser.add_subparsers(dest="action", metavar="COMMAND", required=True)
+
+    def command(name, summary, description, act):
+        made = chosen.add_parser(
+            name, help=summary, description=description, parents=[common],
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )  # fmt: skip
+        made.set_defaults(act=act)
+        return made
+
+    adds = command("add", "adds runs", ADD, add)
+    adds.add_argument("json", nargs="+", metavar="RUN.json")
+    lists = command("list", "lists machines and runs", LIST, list_runs)
+    lists.add_argument("--machine", metavar="ID", help="of this machine only")
+    plots = command("plot", "plots a row over time, with its changes", PLOT, plot)
+    plots.add_argument("row", metavar="ROW", help="a regular expression that finds one row")
+    plots.add_argument("--machine", metavar="ID", help="where several measured the row")
+    plots.add_argument("--binary", metavar="NAME", help="where several have the row")
+    plots.add_argument("--last", type=positive, default=100, metavar="N", help="runs (100)")
+    plots.add_argument(
+        "-o", "--output", type=pathlib.Path, default=pathlib.Path("history.png"),
+        metavar="FILE", help="ends with .png, .svg or .pdf (history.png)",
+    )  # fmt: skip
+    gates = command("gate", "whether a run is slower than those before it", GATE, gate)
+    gates.add_argument("json", metavar="RUN.json")
+    gates.add_argument(
+        "--window", type=positive, default=10, metavar="N", help="how many runs before it (10)"
+    )
+    gates.add_argument(
+        "--threshold", type=percent, default=0.05, metavar="PERCENT", help="that counts (5)"
+    )
+
+
+def positive(word):
+    number = int(word)
+    if number < 1:
+        raise ValueError(word)
+    return number
+
+
+def percent(word):
+    number = float(word)
+    if not 0 < number < 1e4:
+        raise ValueError(word)
+    return number / 100
+
+
+def run(arguments):
+    return arguments.act(arguments)
+
+
+def opened(arguments, create=False):
+    try:
+        from pagestall_tools import store
+    except ModuleNotFoundError as error:
+        raise BadInput(f"open history: install the package python3-sqlalchemy ({error})") from error
+    where = store.default_location() if arguments.db is None else arguments.db
+    return store.open_store(where, create)
+
+
+def add(arguments):
+    from pagestall_tools.machine import machine_id
+
+    runs = [read(path) for path in arguments.json]
+    for one in runs:
+        if not one.rows and not one.errors:
+            raise BadInput(
+                f"read '{one.path}': no repetition in it (was --benchmark_report_aggregates_only "
+                "given?)"
+            )
+    with opened(arguments, create=True) as history:
+        for one in runs:
+            history.check(one)
+        for one in runs:
+            if history.add(one):
+                repetitions = sum(map(len, one.rows.values()))
+                print(
+                    f"{one.path}: added to machine {machine_id(one.context)}: "
+                    f"{len(one.rows)} rows, {repetitions} repetitions"
+                )
+            else:
+                print(f"{one.path}: already there")
+    return 0
+
+
+def list_runs(arguments):
+    with opened(arguments) as history:
+        machines = history.machines()
+        if arguments.machine is not None:
+            machine = one_machine(machines, arguments.machine)
+            machines = {machine: machines[machine]}
+        for machine, fingerprint in machines.items():
+            print_machine(machine, fingerprint, history.runs(machine))
+    return 0
+
+
+def print_machine(machine, fingerprint, runs):
+    print(f"machine {machine}: " + ", ".join(f"{key} {text}" for key, text in fingerprint.items()))
+    width = max([6, *(len(one.binary) for one in runs)])
+    print(f"  {'date (UTC)':19}  {'commit':12}  {'binary':{width}}  rows  repetitions  failed rows")
+    for one in runs:
+        print(
+            f"  {one.date:%Y-%m-%d %H:%M:%S}  {one.commit[:12]:12}  {one.binary:{width}}  "
+            f"{one.rows:4}  {one.repetitions:11}  {one.failed:11}"
+        )
+    print()
+
+
+def one_machine(machines, beginning):
+    """The ID that begins so."""
+    found = [machine for machine in machines if machine.startswith(beginning)]
+    if len(found) != 1:
+        known = ", ".join(found or machines) or "none"
+        raise BadInput(
+            f"--machine {beginning}: {len(found) or 'no'} machines begin so; there are: {known}"
+        )
+    return found[0]
+
+
+def plot(arguments):
+    from pagestall_tools import history_plot
+
+    with opened(arguments) as history:
+        return history_plot.plot(history, arguments)
+
+
+def gate(arguments):
+    from pagestall_tools import history_gate
+
+    contender = read(arguments.json)
+    with opened(arguments) as history:
+        return history_gate.run(
+            history, contender, arguments.window, arguments.threshold
+        )

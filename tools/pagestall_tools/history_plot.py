@@ -1,0 +1,152 @@
+"""Plots a row over the runs of a machine."""
+
+import re
+import statistics
+
+from pagestall_tools import runs, words
+from pagestall_tools.change_points import change_points
+from pagestall_tools.runs import BadInput
+
+FORMATS = [".png", ".svg", ".pdf"]
+
+# Labels that have room side by side, and rows that an error lists.
+LABELS = 24
+CANDIDATES = 8
+
+
+def plot(history, arguments):
+    if arguments.output.suffix not in FORMATS:
+        raise BadInput(f"write '{arguments.output}': the name must end with {', '.join(FORMATS)}")
+    machine, fingerprint, binary, row = choose(history, arguments)
+    samples = history.samples(machine, binary, arguments.last, row=row)[row]
+    changes = change_points([sample.median for sample in samples])
+    title = (
+        f"Time of each repetition, run by run, and where it changed for good\n{in_words(row)}\n"
+        f"{binary} on machine {machine}: {fingerprint.get('cpu_model', 'unknown CPU')}, "
+        f"{fingerprint.get('filesystem', 'several file systems')}"
+    )
+    draw(samples, changes, title, arguments.output)
+    for line in described(samples, changes):
+        print(f"change: {line}")
+    if not changes:
+        print(f"no change in {len(samples)} run{'s' * (len(samples) != 1)}")
+    print(arguments.output)
+    return 0
+
+
+def choose(history, arguments):
+    """(machine, its fingerprint, binary, row): the only ones that the arguments leave."""
+    from pagestall_tools.history import one_machine
+
+    machines = history.machines()
+    asked = machines
+    if arguments.machine is not None:
+        asked = [one_machine(machines, arguments.machine)]
+    known = [
+        (row, binary, machine)
+        for machine in asked
+        for row, binary in history.rows(machine)
+        if arguments.binary in (None, binary)
+    ]
+    found = matching(known, arguments.row)
+    rows, binaries, ids = (sorted({one[part] for one in found}) for part in range(3))
+    if not rows:
+        raise BadInput(f"plot '{arguments.row}': no row matches; {listed(known)}")
+    if len(rows) > 1:
+        raise BadInput(f"plot '{arguments.row}': {len(rows)} rows match; {listed(found)}")
+    for option, several in (("--machine", ids), ("--binary", binaries)):
+        if len(several) > 1:
+            raise BadInput(
+                f"plot '{arguments.row}': say {option}, one of: {', '.join(several)}"
+            )
+    return ids[0], machines[ids[0]], binaries[0], rows[0]
+
+
+def matching(known, expression):
+    exact = [one for one in known if one[0] == expression]
+    if exact:
+        return exact
+    try:
+        pattern = re.compile(expression)
+    except re.error as error:
+        raise BadInput(f"plot '{expression}': not a regular expression: {error}") from error
+    return [one for one in known if pattern.search(one[0])]
+
+
+def listed(known):
+    rows = sorted({row for row, _, _ in known})
+    more = f" and {len(rows) - CANDIDATES} more" if len(rows) > CANDIDATES else ""
+    return f"there are: {', '.join(rows[:CANDIDATES])}{more}" if rows else "there are none"
+
+
+def in_words(row):
+    """ "scan: runs on coroutines, source mmap, page cache cold, ..." """
+    axes = runs.axes(row)
+    axes.pop("iterations", None)
+    said = ", ".join(f"{words.axis(key)} {words.value(key, text)}" for key, text in axes.items())
+    return words.printable(f"{row.split('/', 1)[0]}: {said}" if said else row)
+
+
+def described(samples, changes):
+    """A line for each change, with the medians of the runs' medians on both sides, up to the
+    next change."""
+    bounds = [0, *changes, len(samples)]
+    for start, index, end in zip(bounds, bounds[1:], bounds[2:]):
+        level, its = (
+            statistics.median(sample.median for sample in side)
+            for side in (samples[start:index], samples[index:end])
+        )
+        by = f", {its / level - 1:+.1%}" if level > 0 else ""
+        before, after = samples[index - 1], samples[index]
+        yield (
+            f"{commit(before)} -> {commit(after)}, {after.date:%Y-%m-%d %H:%M:%S} UTC: "
+            f"{level:.4g} s -> {its:.4g} s{by}"
+        )
+
+
+def commit(sample):
+    return sample.commit[:12] or "unknown"
+
+
+def draw(samples, changes, title, path):
+    import matplotlib
+
+    matplotlib.use("Agg")
+    matplotlib.rcParams["svg.hashsalt"] = "pagestall"  # the same picture, the same file
+    from matplotlib import pyplot, ticker
+
+    figure, axes = pyplot.subplots(figsize=(12, 6), layout="constrained")
+    dots = [(at, one) for at, sample in enumerate(samples) for one in sample.seconds]
+    axes.plot(*zip(*dots), "o", color="tab:blue", alpha=0.4, markersize=4, label="repetition")
+    medians = [sample.median for sample in samples]
+    axes.plot(medians, "-", color="tab:blue", label="median of a run")
+    for index in changes:
+        axes.axvline(index - 0.5, color="tab:red", linestyle="--")
+        axes.annotate(
+            f"{commit(samples[index - 1])} \N{RIGHTWARDS ARROW} {commit(samples[index])}",
+            (index - 0.5, 0.01), xycoords=("data", "axes fraction"), rotation=90,
+            color="tab:red", ha="right", va="bottom",
+        )  # fmt: skip
+    axes.set_title(title, loc="left", fontsize=9, wrap=True)
+    axes.set_ylim(0, 1.05 * max(one for _, one in dots) or None)
+    axes.set_ylabel("time")
+    axes.yaxis.set_major_formatter(ticker.EngFormatter(unit="s"))
+    axes.set_xlabel("commit and date (UTC) of a run, in order of date")
+    labelled = range(0, len(samples), -(-len(samples) // LABELS))
+    axes.set_xticks(
+        labelled,
+        [f"{commit(samples[at])}\n{samples[at].date:%Y-%m-%d}" for at in labelled],
+        rotation=90,
+        fontsize=8,
+    )
+    axes.legend(loc="best", fontsize=8)
+    try:
+        figure.savefig(path, dpi=120, metadata=undated(path))
+    except OSError as error:
+        raise BadInput(f"write '{path}': {error.strerror}") from error
+    finally:
+        pyplot.close(figure)
+
+
+def undated(path):
+    return {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix)

@@ -1,0 +1,257 @@
+"""The history: runs of every machine, in a SQLite file or in PostgreSQL. One process or many
+may add at once; a run is there as a whole or not at all."""
+
+import dataclasses
+import datetime
+import hashlib
+import json
+import statistics
+
+from sqlalchemy import func, select
+
+from pagestall_tools import schema
+from pagestall_tools.database import Database, default_location
+from pagestall_tools.machine import fingerprint, machine_id
+from pagestall_tools.runs import NOT_AVAILABLE, BadInput
+from pagestall_tools.schema import ERRORS, MACHINES, NOISE, REPETITIONS, RUNS
+
+__all__ = ["Store", "default_location", "open_store", "utc"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Summary:
+    """Of a run: how many rows were measured, how often, and how many failed."""
+
+    date: datetime.datetime
+    commit: str
+    binary: str
+    rows: int
+    repetitions: int
+    failed: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample:
+    """What a run measured of a row."""
+
+    date: datetime.datetime
+    commit: str
+    seconds: list
+
+    @property
+    def median(self):
+        return statistics.median(self.seconds)
+
+
+def open_store(where, create=True):
+    """The Store at a path or URL; made if `create` and there is none. BadInput if it cannot
+    be reached, is something else's database, or is newer than this program."""
+    database = Database(where, create)
+    try:
+        return Store(database, create)
+    except BaseException:
+        database.close()
+        raise
+
+
+class Store:
+    """Is a context manager. Every method raises BadInput if the database cannot do it."""
+
+    def __init__(self, database, create):
+        self.database = database
+        with database.transaction("open history") as connection:
+            known = schema.version(connection)
+        if known is None and create:
+            with database.transaction("create history", writes=True) as connection:
+                known = schema.create(connection, database)
+        if known is None:
+            raise BadInput(
+                f"open history '{database}': no history in it; tools/pagestall history add "
+                "RUN.json begins one"
+            )
+        if known != schema.VERSION:
+            raise BadInput(
+                f"open history '{database}': its schema has version {known}, and this program "
+                f"knows {schema.VERSION}: use a newer checkout"
+            )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.database.close()
+
+    def check(self, run):
+        """Raises BadInput if it lacks what add() needs of it."""
+        date_of(run)
+
+    def add(self, run):
+        """Whether it was added: False if it is there already."""
+        machine = machine_id(run.context)
+        row = {
+            "digest": digest(run),
+            "machine": machine,
+            "commit": str(run.context.get("commit", "")),
+            "date": date_of(run),
+            "binary": run.binary,
+            "context": run.context,
+        }
+        with self.database.transaction(f"add '{run.path}' to", writes=True) as connection:
+            its_key = select(RUNS.c.id).where(RUNS.c.digest == row["digest"])
+            if connection.scalar(its_key) is not None:
+                return False
+            self._add_machine(connection, machine, fingerprint(run.context))
+            insert = self.database.insert(RUNS).values(row).on_conflict_do_nothing()
+            if connection.execute(insert).rowcount == 0:
+                return False  # somebody was quicker
+            key = connection.scalar(its_key)
+            for table, rows in ((REPETITIONS, repetitions_of(run)), (ERRORS, errors_of(run))):
+                if rows:
+                    connection.execute(table.insert(), [{"run": key} | one for one in rows])
+        return True
+
+    def _add_machine(self, connection, machine, its_fingerprint):
+        values = {"id": machine, "fingerprint": its_fingerprint}
+        connection.execute(
+            self.database.insert(MACHINES).values(values).on_conflict_do_nothing()
+        )
+
+    def add_noise(self, machine, its_fingerprint, noise, date):
+        """What equal runs differed by, {row: fraction}, at `date` (text as in a run's context,
+        or a datetime)."""
+        with self.database.transaction("add noise to", writes=True) as connection:
+            self._add_machine(connection, machine, its_fingerprint)
+            for row, fraction in noise.items():
+                insert = self.database.insert(NOISE).values(
+                    machine=machine, row=row, date=utc(date), noise=fraction
+                )
+                key = [NOISE.c.machine, NOISE.c.row, NOISE.c.date]
+                connection.execute(
+                    insert.on_conflict_do_update(index_elements=key, set_={"noise": fraction})
+                )
+
+    def noise(self, machine):
+        """{row: fraction}, each as it was measured last."""
+        query = select(NOISE.c.row, NOISE.c.noise).where(NOISE.c.machine == machine)
+        return dict(map(tuple, self._read(query.order_by(NOISE.c.date))))
+
+    def machines(self):
+        """{id: fingerprint}."""
+        return dict(map(tuple, self._read(select(MACHINES).order_by(MACHINES.c.id))))
+
+    def runs(self, machine):
+        """A Summary of each, in order of date."""
+        measured = (
+            select(
+                REPETITIONS.c.run,
+                func.count(REPETITIONS.c.row.distinct()).label("rows"),
+                func.count().label("repetitions"),
+            )
+            .group_by(REPETITIONS.c.run)
+            .subquery()
+        )
+        failed = (
+            select(ERRORS.c.run, func.count(ERRORS.c.row.distinct()).label("rows"))
+            .where(~ERRORS.c.message.startswith(NOT_AVAILABLE, autoescape=True))
+            .group_by(ERRORS.c.run)
+            .subquery()
+        )
+        counts = (measured.c.rows, measured.c.repetitions, failed.c.rows)
+        query = (
+            select(RUNS.c.date, RUNS.c.commit, RUNS.c.binary, *counts)
+            .outerjoin(measured, measured.c.run == RUNS.c.id)
+            .outerjoin(failed, failed.c.run == RUNS.c.id)
+            .where(RUNS.c.machine == machine)
+            .order_by(RUNS.c.date, RUNS.c.id)
+        )
+        return [Summary(*line[:3], *(one or 0 for one in line[3:])) for line in self._read(query)]
+
+    def rows(self, machine):
+        """Every (row, binary) that was measured."""
+        query = (
+            select(REPETITIONS.c.row, RUNS.c.binary)
+            .join(RUNS, RUNS.c.id == REPETITIONS.c.run)
+            .where(RUNS.c.machine == machine)
+            .distinct()
+        )
+        return sorted(map(tuple, self._read(query)))
+
+    def earlier(self, run):
+        """{key: context} of the runs of its binary that were made on its machine before it (or
+        in the same second), in order of date."""
+        query = select(RUNS.c.id, RUNS.c.context).where(
+            RUNS.c.machine == machine_id(run.context),
+            RUNS.c.binary == run.binary,
+            RUNS.c.date <= date_of(run),
+            RUNS.c.digest != digest(run),
+        )
+        return dict(map(tuple, self._read(query.order_by(RUNS.c.date, RUNS.c.id))))
+
+    def samples(self, machine, binary, last, row=None, only=None):
+        """{row: [Sample]}: of the row, or of all, the `last` runs that measured it, in order of
+        date. `only` of these keys."""
+        age = func.dense_rank().over(
+            partition_by=REPETITIONS.c.row, order_by=(RUNS.c.date.desc(), RUNS.c.id.desc())
+        )
+        query = (
+            select(RUNS.c.id, RUNS.c.date, RUNS.c.commit, REPETITIONS, age.label("age"))
+            .join(RUNS, RUNS.c.id == REPETITIONS.c.run)
+            .where(RUNS.c.machine == machine, RUNS.c.binary == binary)
+        )
+        if row is not None:
+            query = query.where(REPETITIONS.c.row == row)
+        if only is not None:
+            query = query.where(RUNS.c.id.in_(only))
+        ranked = query.subquery()
+        columns = (ranked.c.row, ranked.c.id, ranked.c.date, ranked.c.commit, ranked.c.seconds)
+        samples = {}
+        for its_row, run, date, commit, seconds in self._read(
+            select(*columns)
+            .where(ranked.c.age <= last)
+            .order_by(ranked.c.row, ranked.c.age.desc(), ranked.c.index)
+        ):
+            runs = samples.setdefault(its_row, {})
+            runs.setdefault(run, Sample(date, commit, [])).seconds.append(seconds)
+        return {its_row: list(runs.values()) for its_row, runs in samples.items()}
+
+    def _read(self, query):
+        with self.database.transaction("read history") as connection:
+            return connection.execute(query).all()
+
+
+def repetitions_of(run):
+    return [
+        {"row": row, "index": one.index, "seconds": one.seconds, "counters": one.counters}
+        for row, repetitions in run.rows.items()
+        for one in repetitions
+    ]
+
+
+def errors_of(run):
+    return [
+        {"row": row, "message": message, "count": count}
+        for (row, message), count in run.errors.items()
+    ]
+
+
+def digest(run):
+    """The same for the same run, wherever its file is."""
+    identity = [run.context.get(key) for key in ("date", "host_name", "executable")]
+    content = [run.context, repetitions_of(run), errors_of(run)]
+    return hashlib.sha256(json.dumps([identity, content], sort_keys=True).encode()).hexdigest()
+
+
+def date_of(run):
+    try:
+        return utc(run.context["date"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadInput(f"read '{run.path}': no date in its context ({error!r})") from error
+
+
+def utc(date):
+    """Without a time zone, as it is stored; of one without, UTC is taken."""
+    if isinstance(date, str):
+        date = datetime.datetime.fromisoformat(date)
+    if date.tzinfo is not None:
+        date = date.astimezone(datetime.timezone.utc).replace(tzinfo=None)
+    return date
