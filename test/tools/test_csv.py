@@ -1,0 +1,217 @@
+"""tools/pagestall csv."""
+
+import csv
+import io
+import os
+import stat
+import subprocess
+
+import pytest
+
+from conftest import ROOT
+from made_runs import CONTEXT, ROW, failure, pagestall, repetitions, write_run
+
+MMAP = ROW.format("async", "mmap", "cold")
+READ = ROW.format("seq", "read", "warm").replace("/files", "/buffer_kib:64/files")
+
+
+def lines_of(text):
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def table(path, *words):
+    done = pagestall("csv", path, *words)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return lines_of(done.stdout)
+
+
+def test_every_repetition_is_a_line_with_its_axes_and_the_run(scratch):
+    path = write_run(
+        scratch / "run.json",
+        repetitions(MMAP, [1.5, 1.25], blocked_ms=[700, 650]),
+        repetitions(READ, [0.5]),
+    )
+    cold, again, warm = table(path)
+    assert [column for column in cold if column != "threads"] == (
+        "row family exec io cache buffer_kib files iterations mib stride repetition seconds "
+        "blocked_ms error errors commit date machine"
+    ).split()
+    assert cold["row"] == MMAP
+    assert [cold[axis] for axis in ("family", "exec", "io", "cache", "files")] == (
+        ["scan", "async", "mmap", "cold", "8"]
+    )
+    assert [(one["repetition"], float(one["seconds"])) for one in (cold, again)] == (
+        [("0", 1.5), ("1", 1.25)]
+    )
+    assert [float(one["blocked_ms"]) for one in (cold, again)] == [700, 650]
+    assert (cold["commit"], cold["date"]) == (CONTEXT["commit"], CONTEXT["date"])
+    assert len(cold["machine"]) == 12
+    assert (cold["buffer_kib"], warm["buffer_kib"]) == ("", "64")
+    assert warm["blocked_ms"] == "", "what was not measured is empty"
+    assert warm["error"] == warm["errors"] == ""
+
+
+def test_same_machine_has_the_same_name_and_another_one_has_not(scratch):
+    names = [
+        table(write_run(scratch / "run.json", repetitions(MMAP, [1]), **context))[0]["machine"]
+        for context in ({}, {"date": "2027-01-01T00:00:00+00:00"}, {"cpu_model": "another"})
+    ]
+    assert names[0] == names[1] != names[2]
+
+
+def test_columns_do_not_depend_on_the_order_of_rows(scratch):
+    rows = repetitions(MMAP, [1]), repetitions(READ, [2], steal_pct=1)
+    runs = [write_run(scratch / "run.json", *order) and table(scratch / "run.json")
+            for order in (rows, rows[::-1])]  # fmt: skip
+    heads = [list(lines[0]) for lines in runs]
+    assert heads[0] == heads[1]
+
+
+def test_numbers_keep_all_their_digits(scratch):
+    values = [0.1 + 0.2, 1e-300, 123456789012345.67, -0.0, -17.5]
+    path = write_run(scratch / "run.json", repetitions(MMAP, [1] * 5, blocked_ms=values))
+    written = [one["blocked_ms"] for one in table(path)]
+    assert [float(one) for one in written] == values
+    assert written[3:] == ["-0.0", "-17.5"], "a number is no formula"
+
+
+def test_errors_are_lines_without_seconds_that_say_how_often(scratch):
+    path = write_run(
+        scratch / "run.json",
+        repetitions(MMAP, [1.5], blocked_ms=3),
+        [failure(MMAP, "not cold: 3 of 9 pages", index) for index in (1, 2)],
+        [failure(READ, "not available here: io_uring")],
+    )
+    measured, failed, missing = table(path)
+    assert measured["seconds"] == "1.5"
+    for one, row, message, times in (
+        (failed, MMAP, "not cold: 3 of 9 pages", "2"),
+        (missing, READ, "not available here: io_uring", "1"),
+    ):
+        assert (one["row"], one["error"], one["errors"]) == (row, message, times)
+        assert one["seconds"] == one["repetition"] == one["blocked_ms"] == ""
+    assert missing["io"] == "read"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "=1+2", "+1+2", "-1+cmd|' /C calc'!A0", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "  =1",
+        "\uff1d1", '=HYPERLINK("http://example.org";"x")',
+    ],
+)  # fmt: skip
+def test_text_is_never_a_formula(scratch, text):
+    path = write_run(
+        scratch / "run.json", [failure(MMAP, text)], repetitions(text, [1]), commit=text, date=text
+    )
+    for one in table(path):
+        cells = [one["commit"], one["date"], one["error"] or one["row"]]
+        assert all(cell.startswith("'") for cell in cells), cells
+
+
+def test_names_of_columns_are_text_as_well(scratch):
+    path = write_run(scratch / "run.json", repetitions(MMAP + "/=axis:1", [1], **{"@counter": 2}))
+    (line,) = table(path)
+    assert line["'=axis"] == "1"
+    assert line["'@counter"] == "2.0"
+
+
+def test_what_cannot_be_printed_is_escaped_so_that_a_line_is_a_line(scratch):
+    message = 'a\x00b\x1b[31m\nc\rd\u202ee\ud800 "f", gr\u00fcn'
+    path = write_run(scratch / "run.json", [failure(MMAP, message)])
+    done = pagestall("csv", path)
+    assert len(done.stdout.splitlines()) == 2
+    (line,) = lines_of(done.stdout)
+    assert line["error"] == 'a\\x00b\\x1b[31m\\nc\\rd\\u202ee\\ud800 "f", gr\u00fcn'
+
+
+def test_is_utf_8_whatever_the_locale(scratch):
+    path = write_run(scratch / "run.json", [failure(MMAP, "gr\u00fcn")])
+    done = subprocess.run(
+        [ROOT / "tools/pagestall", "csv", path], capture_output=True, check=True,
+        env=os.environ | {"LC_ALL": "POSIX", "PYTHONIOENCODING": "latin-1"},
+    )  # fmt: skip
+    assert "gr\u00fcn".encode() in done.stdout
+
+
+def test_columns_of_one_name_are_told_apart(scratch):
+    row = "lookup/exec:async/resident_pct:90/seconds:3"
+    (line,) = table(write_run(scratch / "run.json", repetitions(row, [2], resident_pct=88)))
+    assert [line[one] for one in ("resident_pct", "counter_resident_pct")] == ["90", "88.0"]
+    assert [line[one] for one in ("axis_seconds", "seconds")] == ["3", "2.0"]
+
+
+def test_pandas_reads_it(scratch):
+    pandas = pytest.importorskip("pandas")
+    path = write_run(
+        scratch / "run.json", repetitions(MMAP, [1.5, 2.5]), [failure(READ, "not cold")]
+    )
+    pagestall("csv", path, "-o", scratch / "run.csv")
+    frame = pandas.read_csv(scratch / "run.csv")
+    assert frame.seconds.dtype == float
+    assert frame.groupby("row").seconds.median()[MMAP] == 2.0
+    assert frame.seconds.count() == 2, "what failed has no time"
+
+
+def test_output_file_is_what_standard_output_would_be(scratch):
+    path = write_run(scratch / "run.json", repetitions(MMAP, [1.5]))
+    out = scratch / "run.csv"
+    out.write_text("old")
+    done = pagestall("csv", path, "-o", out)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert out.read_bytes() == pagestall("csv", path).stdout.encode()
+    assert {one.name for one in scratch.iterdir()} == {"run.json", "run.csv"}
+
+
+def test_old_output_file_stays_if_the_new_one_cannot_be_had(scratch):
+    (scratch / "run.json").write_text("{")
+    out = scratch / "run.csv"
+    out.write_text("old")
+    assert pagestall("csv", scratch / "run.json", "-o", out).returncode == 2
+    assert out.read_text() == "old"
+
+
+def test_link_stays_a_link_and_a_device_a_device(scratch):
+    path = write_run(scratch / "run.json", repetitions(MMAP, [1.5]))
+    link, pipe = scratch / "link.csv", scratch / "pipe"
+    link.symlink_to("target.csv")
+    assert pagestall("csv", path, "-o", link).returncode == 0
+    assert link.is_symlink() and (scratch / "target.csv").read_text().startswith("row,")
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE, text=True) as reader:
+        assert pagestall("csv", path, "-o", pipe).returncode == 0
+        assert reader.communicate(timeout=60)[0] == (scratch / "target.csv").read_text()
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+def refused(*words, stdout=subprocess.PIPE):
+    done = subprocess.run(
+        [ROOT / "tools/pagestall", "csv", *words], stdout=stdout, stderr=subprocess.PIPE, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert not done.stdout
+    return done.stderr
+
+
+def test_what_cannot_be_read_or_written_is_one_clear_line(scratch):
+    path = write_run(scratch / "run.json", repetitions(MMAP, [1.5]))
+    none, out = scratch / "none", scratch / "none/run.csv"
+    assert refused(none) == f"error: read '{none}': No such file or directory\n"
+    assert refused(path, "-o", out) == f"error: write '{out}': No such file or directory\n"
+    assert refused(path, "-o", scratch) == f"error: write '{scratch}': Is a directory\n"
+    full = "No space left on device"
+    assert refused(path, "-o", "/dev/full") == f"error: write '/dev/full': {full}\n"
+    with open("/dev/full", "w", encoding="utf-8") as device:
+        message = f"error: write standard output: {full}; the CSV is incomplete\n"
+        assert refused(path, stdout=device) == message
+
+
+def test_reader_may_stop_early(scratch):
+    path = write_run(scratch / "run.json", repetitions(MMAP, [1.5] * 5000))
+    done = subprocess.run(
+        ["sh", "-c", '"$0" csv "$1" | head -n 1', ROOT / "tools/pagestall", path],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.startswith("row,family,") and done.stderr == ""

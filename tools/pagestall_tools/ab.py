@@ -1,0 +1,251 @@
+"""Runs two binaries in turn and compares them: whether B is slower than A on this machine.
+
+    tools/pagestall ab old/article_bench build/release/bench/article_bench
+    tools/pagestall ab A B 'scan/exec:async' --rounds 30
+    tools/pagestall ab A B 'io:mmap/' -- --data_dir=/mnt/disk --files=4
+    tools/pagestall ab A A                 # the noise of this machine, stored
+
+A round is one repetition of every row by each of the two, in an order drawn at random, so that
+a machine that becomes slower (or warmer) favours neither. The times of a row in one round are a
+pair; the verdict is on the ratios B / A of the pairs. What follows -- goes to both. Any binary
+of Google Benchmark will do.
+
+A binary with itself shows what two equal runs differ by. That noise of each row (how far from
+1 the 95 % interval of the ratio reaches, either way) is printed and kept in the database with the
+machine; later comparisons on the machine call nothing slower that differs by less. It shrinks
+with the number of rounds: measure it with as many as you compare with. Should such a run be
+"slower" by chance, it still exits with 0, since nothing is slower than itself.
+
+Rows that fail in either, or that only one has, are named and not compared. Ctrl-C ends the
+binary that runs and compares the rounds that are complete.
+
+exit codes:
+  0    no row is slower (rows of which one cannot tell may be)
+  1    some row is slower
+  2    no answer: a binary cannot be run; of no row one can tell; or a row that A measured
+       failed in B (and no other is slower)
+  130  ended by Ctrl-C
+"""
+
+import os
+import signal
+import statistics
+import sys
+
+from pagestall_tools import database, rounds
+from pagestall_tools.runs import NOT_AVAILABLE, BadInput
+
+# Rounds that it takes to know the noise.
+LEAST = 5
+
+# Flags that this command sets itself: what to use instead.
+OWN_FLAGS = {
+    "--benchmark_repetitions": "a round is one repetition: use --rounds",
+    "--benchmark_out": "use --keep DIR, which keeps the JSON of every round",
+    "--benchmark_out_format": "it is read as JSON",
+}
+
+
+def add_arguments(parser):
+    parser.usage = "%(prog)s BINARY_A BINARY_B [FILTER] [options] [-- FLAGS of both]"
+    parser.add_argument("a", metavar="BINARY_A", help="the one to compare with")
+    parser.add_argument("b", metavar="BINARY_B", help="that may be slower; A again: the noise")
+    parser.add_argument("filter", metavar="FILTER", nargs="?", help="a regular expression of rows")
+    parser.add_argument("--rounds", type=int, default=20, help="default %(default)s")
+    parser.add_argument(
+        "--threshold", type=float, default=5.0, metavar="PERCENT",
+        help="the difference that counts, default %(default)g",
+    )  # fmt: skip
+    parser.add_argument("--seed", type=int, default=1, help="of the order within rounds")
+    parser.add_argument("--db", metavar="URL", help="the noise's database, as of history")
+    parser.add_argument("--keep", metavar="DIR", help="keeps the JSON of every round")
+    parser.parse_known_args = lambda words, space=None: parse_up_to_flags(parser, words, space)
+
+
+def parse_up_to_flags(parser, words, space):
+    """argparse itself would take the first word behind -- for FILTER."""
+    end = words.index("--") if "--" in words else len(words)
+    space, unknown = type(parser).parse_known_args(parser, words[:end], space)
+    space.flags = words[end + 1 :]
+    return space, unknown
+
+
+def run(arguments):
+    check(arguments)
+    binaries = {"A": rounds.executable(arguments.a), "B": rounds.executable(arguments.b)}
+    equal = os.path.samefile(*binaries.values())
+    if equal or arguments.db is not None:
+        with history(arguments.db, create=equal):
+            pass  # an error now rather than after hours
+    flags = list(arguments.flags)
+    if arguments.filter is not None:
+        flags.append(f"--benchmark_filter={arguments.filter}")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    complete = []
+    measured = rounds.measure(binaries, flags, arguments.rounds, arguments.seed, arguments.keep)
+    try:
+        for both in measured:
+            complete.append(both)
+    except KeyboardInterrupt:
+        print(
+            f"interrupted: {len(complete)} of {arguments.rounds} rounds are complete",
+            file=sys.stderr,
+        )
+        if complete:
+            (show_noise if equal else show_verdicts)(arguments, complete)
+        return 130
+    return (show_noise if equal else show_verdicts)(arguments, complete)
+
+
+def check(arguments):
+    if arguments.rounds < 1:
+        raise BadInput(f"--rounds={arguments.rounds}: must be from 1 on")
+    if not 0 < arguments.threshold < float("inf"):
+        raise BadInput(f"--threshold={arguments.threshold:g}: must be more than 0 percent")
+    for flag in arguments.flags:
+        name = flag.split("=", 1)[0]
+        if name in OWN_FLAGS:
+            raise BadInput(f"{flag}: {OWN_FLAGS[name]}")
+        if name == "--benchmark_filter" and arguments.filter is not None:
+            raise BadInput(f"{flag}: FILTER is given as well, '{arguments.filter}'")
+
+
+def pairs(complete):
+    """({row: (times of A, times of B)}, {row: why it cannot be compared}, whether a row that A
+    measured failed in B)."""
+    times, errors = {}, {}
+    for side in "AB":
+        times[side], errors[side] = gather([both[side] for both in complete])
+    samples, told, broken = {}, {}, False
+    for row in {row: None for of in (times, errors) for known in of.values() for row in known}:
+        if why := why_not(row, times, errors, len(complete)):
+            told[row] = why
+            failed = [one for one in errors["B"].get(row, ()) if not one.startswith(NOT_AVAILABLE)]
+            broken = broken or bool(failed and row in times["A"] and row not in errors["A"])
+        else:
+            samples[row] = times["A"][row], times["B"][row]
+    return samples, told, broken
+
+
+def gather(measured):
+    """({row: its seconds in each Run}, {row: {message: in how many}})."""
+    times, errors = {}, {}
+    for run in measured:
+        for row in run.rows:
+            times.setdefault(row, []).append(statistics.median(run.seconds(row)))
+        for row, message in run.errors:
+            counts = errors.setdefault(row, {})
+            counts[message] = counts.get(message, 0) + 1
+    return times, errors
+
+
+def why_not(row, times, errors, count):
+    """ "" if it can be compared."""
+    for side, other in ("AB", "BA"):
+        if row not in times[side] and row not in errors[side]:
+            return f"only {other} has it"
+    reasons = []
+    for message in {message: None for side in "AB" for message in errors[side].get(row, ())}:
+        counts = {side: errors[side].get(row, {}).get(message) for side in "AB"}
+        where = ", ".join(f"{side} {failed}" for side, failed in counts.items() if failed)
+        reasons.append(f"{' '.join(message.split())} ({where} of {count} rounds)")
+    lengths = {side: len(times[side].get(row, ())) for side in "AB"}
+    if not reasons and set(lengths.values()) != {count}:
+        reasons.append(f"measured in {lengths['A']} and {lengths['B']} of {count} rounds")
+    return "; ".join(reasons)
+
+
+def compared(complete, threshold, noise):
+    """(verdicts, whether a row that A measured failed in B); names what is not compared."""
+    from pagestall_tools.compare import compare_pairs
+
+    samples, told, broken = pairs(complete)
+    for row, why in told.items():
+        print(f"not compared: {row}: {why}", file=sys.stderr)
+    if not samples:
+        raise BadInput("no row was measured by both binaries")
+    return compare_pairs(samples, threshold / 100, noise), broken
+
+
+def show_verdicts(arguments, complete):
+    from pagestall_tools import compare, gate, machine
+
+    a, b = (complete[0][side] for side in "AB")
+    noise = known_noise(arguments.db, machine.machine_id(a.context))
+    verdicts, broken = compared(complete, arguments.threshold, noise)
+    known = sum(one.row in noise for one in verdicts)
+    print(f"B / A, {len(complete)} rounds. A: {arguments.a}, B: {arguments.b}")
+    print(f"Noise: as two equal runs showed it in {known} of {len(verdicts)} rows, else estimated")
+    print()
+    compare.print_verdicts(verdicts, sys.stdout)
+    print()
+    for line in machine.differences(a.context, b.context):
+        print(f"note: different, {line}")
+    print(gate.summary(verdicts))
+    said = {one.verdict for one in verdicts}
+    if "slower" in said:
+        return 1
+    return 2 if broken or said == {"cannot tell"} else 0
+
+
+def show_noise(arguments, complete):
+    from pagestall_tools import machine
+
+    verdicts, _ = compared(complete, arguments.threshold, {})
+    print(f"Noise: {arguments.a} with itself, {len(complete)} rounds")
+    print()
+    print_noise(verdicts)
+    print()
+    if any(one.verdict == "slower" for one in verdicts):
+        print("Slower by chance, as nothing is slower than itself: the interval is the noise.")
+    if len(complete) < arguments.rounds:
+        return 130
+    if len(complete) < LEAST:
+        raise BadInput(f"--rounds={arguments.rounds}: it takes {LEAST} to know the noise; not kept")
+    context = complete[-1]["A"].context
+    noise = {one.row: reach(one) for one in verdicts}
+    with history(arguments.db, create=True) as store:
+        store.add_noise(
+            machine.machine_id(context), machine.fingerprint(context), noise, context["date"]
+        )
+        print(f"Kept for machine {machine.machine_id(context)} in {store.database}")
+    return 0
+
+
+def reach(verdict):
+    """How far from 1 the interval of the ratio of equal runs reaches, as a fraction; the same
+    for a ratio and its reciprocal."""
+    return max(verdict.high, 1 / verdict.low) - 1
+
+
+def print_noise(verdicts):
+    from pagestall_tools.compare import short
+
+    width = max(len(short(one.row)) for one in verdicts)
+    print(f"{'row':{width}} {'n':>4} {'ratio':>6} {'95 %':>13} {'noise':>6}")
+    for one in sorted(verdicts, key=lambda one: one.row):
+        if one.ratio is None:
+            print(f"{short(one.row):{width}} {one.baseline:4}")
+            continue
+        between = f"{one.low:.3f}-{one.high:.3f}"
+        print(
+            f"{short(one.row):{width}} {one.baseline:4} {one.ratio:6.3f} {between:>13} "
+            f"{reach(one):6.1%}"
+        )
+
+
+def history(where, create):
+    try:
+        from pagestall_tools import store
+    except ModuleNotFoundError as error:
+        raise BadInput(f"open history: install the package python3-sqlalchemy ({error})") from error
+    return store.open_store(database.default_location() if where is None else where, create)
+
+
+def known_noise(where, machine):
+    """{row: fraction}; empty where no history was begun and none is asked for."""
+    location = database.default_location() if where is None else where
+    if where is None and location == str(database.DEFAULT) and not os.path.exists(location):
+        return {}
+    with history(where, create=False) as store:
+        return store.noise(machine)

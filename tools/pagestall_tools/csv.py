@@ -1,0 +1,143 @@
+"""Every repetition of a run as a line of CSV (UTF-8), for spreadsheets, R, pandas and tools that
+look for change points.
+
+    tools/pagestall csv results/run.json > run.csv
+    tools/pagestall csv results/run.json -o run.csv    # complete or not at all
+
+Columns: the row's name; its family and a column for each axis of its name (exec, io, cache,
+...); the repetition, from 0; seconds; the counters in alphabetical order, each in the unit at
+the end of its name; error and how many repetitions had it; the run's commit and date, and the
+machine (the same text for the same machine). What was not measured is an empty cell. What failed
+is a line without seconds for each message.
+
+Numbers have all their digits. Text that a spreadsheet would take for a formula has an
+apostrophe in front, and what cannot be printed is escaped (\\n, \\x1b).
+
+Exit code: 0, or 2 if the run cannot be read or the CSV not be written."""
+
+import csv
+import os
+import re
+import stat
+import sys
+import unicodedata
+
+from pagestall_tools import runs
+from pagestall_tools.machine import machine_id
+from pagestall_tools.runs import BadInput
+
+FIRST_AXES = ["exec", "io", "cache"]
+
+BEFORE_AXES = ["row", "family"]
+BEFORE_COUNTERS = ["repetition", "seconds"]
+LAST = ["error", "errors", "commit", "date", "machine"]
+
+# A spreadsheet takes a cell that begins so for a formula (OWASP, CSV Injection).
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
+
+
+def add_arguments(parser):
+    parser.add_argument("run_json", metavar="RUN.json", help="what --benchmark_out wrote")
+    parser.add_argument("-o", "--output", metavar="FILE", help="in place of standard output")
+
+
+def run(arguments):
+    lines = table(runs.read(arguments.run_json))
+    if arguments.output:
+        write_file(arguments.output, lines)
+    else:
+        write_stdout(lines)
+    return 0
+
+
+def table(run):
+    """Lists of cells, the header first; an empty cell is None."""
+    axes = {name: row_axes(name) for name in [*run.rows, *(row for row, _ in run.errors)]}
+    axis_names = sorted({axis for one in axes.values() for axis in one}, key=axis_order)
+    counters = sorted({c for reps in run.rows.values() for one in reps for c in one.counters})
+    own = {*BEFORE_AXES, *BEFORE_COUNTERS, *LAST}
+    axis_columns = [f"axis_{one}" if one in own else one for one in axis_names]
+    taken = {*own, *axis_columns}
+    counter_columns = [f"counter_{one}" if one in taken else one for one in counters]
+    header = [*BEFORE_AXES, *axis_columns, *BEFORE_COUNTERS, *counter_columns, *LAST]
+    origin = [run.context.get("commit"), run.context.get("date"), machine_id(run.context)]
+
+    def line(row, repetition, seconds, counts, error, errors):
+        place = [axes[row].get(axis) for axis in axis_names]
+        counts = [counts.get(name) for name in counters]
+        family = row.split("/", 1)[0]
+        return [row, family, *place, repetition, seconds, *counts, error, errors, *origin]
+
+    return [
+        header,
+        *(
+            line(row, one.index, one.seconds, one.counters, None, None)
+            for row, repetitions in run.rows.items()
+            for one in repetitions
+        ),
+        *(
+            line(row, None, None, {}, message, count)
+            for (row, message), count in run.errors.items()
+        ),
+    ]
+
+
+def row_axes(row):
+    """Without the family, in which a colon is none of an axis."""
+    return runs.axes(row.partition("/")[2])
+
+
+def axis_order(axis):
+    """Who reads, from what and how, comes first; the rest in alphabetical order, so that two
+    runs of the same rows have the same columns."""
+    known = FIRST_AXES.index(axis) if axis in FIRST_AXES else len(FIRST_AXES)
+    return known, axis
+
+
+def cell(value):
+    """Numbers as they are: the csv module writes all their digits."""
+    if value is None or (isinstance(value, (int, float)) and not isinstance(value, bool)):
+        return value
+    text = str(value)
+    if NUMBER.fullmatch(text):
+        return text
+    # A spreadsheet may take a full-width sign for the sign, and skip spaces before it.
+    looks = unicodedata.normalize("NFKC", text).lstrip(" ")
+    guard = "'" if looks.startswith(FORMULA) else ""
+    return guard + "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
+    )
+
+
+def write(file, lines):
+    csv.writer(file, lineterminator="\n").writerows(map(cell, line) for line in lines)
+
+
+def write_stdout(lines):
+    try:
+        with open(sys.stdout.fileno(), "w", encoding="utf-8", newline="", closefd=False) as out:
+            write(out, lines)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise BadInput(f"write standard output: {error.strerror}; the CSV is incomplete") from error
+
+
+def write_file(path, lines):
+    """Under a temporary name first. A device or a pipe is written to as it is."""
+    real = os.path.realpath(path)
+    try:
+        special = os.path.exists(real) and not stat.S_ISREG(os.stat(real).st_mode)
+        temporary = real if special else f"{real}.{os.getpid()}.part"
+        try:
+            with open(temporary, "w", encoding="utf-8", newline="") as out:
+                write(out, lines)
+            if not special:
+                os.replace(temporary, real)
+        finally:
+            if not special and os.path.exists(temporary):
+                os.unlink(temporary)
+    except OSError as error:
+        raise BadInput(f"write '{path}': {error.strerror}") from error

@@ -1,0 +1,108 @@
+"""Runs two binaries in turn, one repetition of every row each, and reads what they measured."""
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+
+from pagestall_tools import runs
+from pagestall_tools.runs import NOT_AVAILABLE, BadInput
+
+# How long a child that is to end may take to put back what it has changed.
+END_SECONDS = 30
+
+
+def measure(binaries, flags, rounds, seed, keep):
+    """Yields {"A": Run, "B": Run} of each round, in which the order of the two is drawn at
+    random: a machine that drifts favours neither. `binaries`: {"A": path, "B": path}. The JSON
+    goes into the directory `keep`, if not None. BadInput if a binary does not measure."""
+    chance = random.Random(seed)
+    with directory(keep) as kept:
+        for number in range(1, rounds + 1):
+            measured = {}
+            for side in chance.sample(sorted(binaries), k=2):
+                show_progress(f"round {number} of {rounds}: {side}, {binaries[side]}")
+                out = os.path.join(kept, f"round-{number:03}-{side.lower()}.json")
+                try:
+                    measured[side] = one_run(binaries[side], flags, out, f"round {number}")
+                finally:
+                    show_progress("")
+            yield measured
+
+
+def executable(path):
+    """Its absolute path: a name without a slash is a file here, not one of PATH."""
+    try:
+        os.stat(path)
+    except OSError as error:
+        raise BadInput(f"run '{path}': {error.strerror}") from error
+    if not os.path.isfile(path) or not os.access(path, os.X_OK):
+        raise BadInput(f"run '{path}': not an executable file")
+    return os.path.abspath(path)
+
+
+@contextlib.contextmanager
+def directory(keep):
+    """For the JSON of the rounds."""
+    if keep is None:
+        with tempfile.TemporaryDirectory(prefix="pagestall-ab-") as temporary:
+            yield temporary
+        return
+    try:
+        os.makedirs(keep, exist_ok=True)
+        if os.listdir(keep):
+            raise BadInput(f"--keep={keep}: not empty; what is there would be mixed up with it")
+    except OSError as error:
+        raise BadInput(f"make directory '{keep}': {error.strerror}") from error
+    yield keep
+
+
+def show_progress(text):
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+
+
+def one_run(binary, flags, out, when):
+    words = [binary, *flags, "--benchmark_repetitions=1"]
+    words += [f"--benchmark_out={out}", "--benchmark_out_format=json"]
+    with tempfile.TemporaryFile("w+", errors="backslashreplace") as errors:
+        code = wait_for(words, errors)
+        errors.seek(0)
+        said = errors.read().splitlines()
+    try:
+        done = runs.read(out)
+        failed = any(not message.startswith(NOT_AVAILABLE) for _, message in done.errors)
+    except BadInput:
+        done, failed = None, False
+    if done and (code == 0 or (code == 1 and failed)):
+        return done
+    how = "it wrote no JSON of a benchmark run"
+    if code:
+        how = f"exit code {code}" if code > 0 else signal.strsignal(-code) or f"signal {-code}"
+    for line in said[:-1]:
+        print(line, file=sys.stderr)
+    raise BadInput(f"run '{binary}' ({when}): {how}" + (f": {said[-1]}" if said else ""))
+
+
+def wait_for(words, errors):
+    """The exit code of the finished process."""
+    try:
+        child = subprocess.Popen(
+            words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors
+        )
+    except OSError as error:
+        raise BadInput(f"run '{words[0]}': {error.strerror}") from error
+    try:
+        return child.wait()
+    except BaseException:
+        # Not killed at once: it may have a device's read-ahead to put back.
+        child.terminate()
+        try:
+            child.wait(timeout=END_SECONDS)
+        except (subprocess.TimeoutExpired, KeyboardInterrupt):
+            child.kill()
+            child.wait()
+        raise
