@@ -4,8 +4,10 @@ import dataclasses
 import itertools
 import math
 import statistics
+import warnings
 
 from pagestall_tools.bootstrap import pairs_interval, ratio_interval
+from pagestall_tools.noise import noise_of_others, own_noise
 
 # The effect that counts, as a fraction.
 THRESHOLD = 0.05
@@ -43,13 +45,15 @@ def compare(samples, threshold=THRESHOLD, noise=None):
     the threshold on both sides, and noise below it. Anything else is "cannot tell".
 
     `noise` is what was measured of it, {row: fraction}; of other rows it is estimated from
-    the samples."""
+    the samples, and from how much the other rows differ: if all differ alike, one cannot tell
+    a change of what was measured from a change of the machine, up to a factor of two."""
     return judge(samples, threshold, noise or {}, INDEPENDENT)
 
 
 def compare_pairs(samples, threshold=THRESHOLD, noise=None):
     """As compare(), where a[i] and b[i] of a row's (a, b) were measured side by side. By the
-    median of the pairs' ratios, and Wilcoxon's signed-rank test of their logarithms."""
+    median of the pairs' ratios, and Wilcoxon's signed-rank test of their logarithms. What the
+    machine does to both sides of a pair is no noise, so that other rows do not count."""
     for row, (a, b) in samples.items():
         if len(a) != len(b):
             raise ValueError(f"{row}: {len(a)} and {len(b)} repetitions are no pairs")
@@ -73,7 +77,9 @@ def wilcoxon_of_logs(a, b):
     if sizes == {0.0}:
         return 1.0
     exact = len(logs) <= EXACT_UP_TO and len(sizes) == len(logs) and 0.0 not in sizes
-    return float(wilcoxon(logs, mode="exact" if exact else "approx").pvalue)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of few repetitions, which decide() knows
+        return float(wilcoxon(logs, mode="exact" if exact else "approx").pvalue)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,6 +91,7 @@ class Design:
     p: object  # of (baseline, contender)
     least_p: object  # of how many on each side: what total separation would give
     series: object  # of (baseline, contender): what would be constant without noise
+    drifts_apart: bool  # whether the machine may change from one side to the other
 
 
 INDEPENDENT = Design(
@@ -93,6 +100,7 @@ INDEPENDENT = Design(
     p=mann_whitney,
     least_p=lambda a, b: 2 / math.comb(a + b, a),
     series=lambda a, b: [a, b],
+    drifts_apart=True,
 )
 
 PAIRED = Design(
@@ -101,16 +109,8 @@ PAIRED = Design(
     p=wilcoxon_of_logs,
     least_p=lambda a, _: 2 / 2**a,
     series=lambda a, b: [[its / own for own, its in zip(a, b)]],
+    drifts_apart=False,
 )
-
-
-def drift(series):
-    """How far the medians of its first and second half are apart, as a fraction."""
-    half = len(series) // 2
-    if half == 0:
-        return 0.0
-    low, high = sorted([statistics.median(series[:half]), statistics.median(series[-half:])])
-    return high / low - 1
 
 
 def adjust(ps):
@@ -132,28 +132,21 @@ def judge(samples, threshold, noise, design):
     samples = {row: clamped(*sides) for row, sides in samples.items()}
     tested = [row for row, (a, b) in samples.items() if a and b]
     ps = dict(zip(tested, adjust([design.p(*samples[row]) for row in tested])))
+    ratios = {row: design.ratio(*samples[row]) for row in tested}
+    others = noise_of_others(ratios) if design.drifts_apart else {}
     verdicts = []
     for row, (a, b) in samples.items():
-        if row not in ps:
-            why = f"needs {needed(design)} repetitions on each side"
-            verdicts.append(
-                Verdict(row, len(a), len(b), None, None, None, None, 0.0, "cannot tell", why)
+        verdict = Verdict(row, len(a), len(b), None, None, None, None, 0.0, "cannot tell", "")
+        if row in ps:
+            low, high = design.interval(b, a)
+            its_noise = noise.get(row)
+            if its_noise is None:
+                its_noise = max(own_noise(design.series(a, b)), others.get(row, 0.0))
+            verdict = dataclasses.replace(
+                verdict, ratio=ratios[row], low=low, high=high, p=ps[row], noise=its_noise
             )
-            continue
-        its_noise = noise.get(row)
-        if its_noise is None:
-            its_noise = max(map(drift, design.series(a, b)))
-        ratio, (low, high) = design.ratio(a, b), design.interval(b, a)
-        figures = (ratio, low, high, ps[row], its_noise)
-        least = design.least_p(len(a), len(b))
-        if least >= ALPHA:
-            said = "cannot tell", f"needs {needed(design)} repetitions on each side"
-        else:
-            said = decide(*figures, threshold)
-            if said[0] == "cannot tell" and ps[row] >= ALPHA and least * len(ps) >= ALPHA:
-                least = needed(design, len(ps))
-                said = said[0], f"needs {least} repetitions on each side, among {len(ps)} rows"
-        verdicts.append(Verdict(row, len(a), len(b), *figures, *said))
+        said, why = decide(verdict, threshold, design, len(ps))
+        verdicts.append(dataclasses.replace(verdict, verdict=said, why=why))
     return verdicts
 
 
@@ -163,21 +156,27 @@ def clamped(a, b):
     return list(a), list(b)
 
 
-def decide(ratio, low, high, p, noise, threshold):
-    """(verdict, why) of figures that are known."""
-    effect = max(ratio, 1 / ratio) - 1
+def decide(one, threshold, design, rows):
+    """(verdict, why) of one of so many rows, by its figures."""
+    least = design.least_p(one.baseline, one.contender) if one.ratio else 1.0
+    if least >= ALPHA:
+        return "cannot tell", f"needs {needed(design)} repetitions on each side"
+    effect = max(one.ratio, 1 / one.ratio) - 1
     if effect > threshold:
-        if p >= ALPHA:
+        if one.p >= ALPHA and least * rows >= ALPHA:
+            many = needed(design, rows)
+            return "cannot tell", f"needs {many} repetitions on each side, among {rows} rows"
+        if one.p >= ALPHA:
             return "cannot tell", f"not significant: p is not below {ALPHA:g}"
-        if low <= 1 <= high:
+        if one.low <= 1 <= one.high:
             return "cannot tell", "not significant: the interval includes 1"
-        if effect <= noise:
-            return "cannot tell", f"within the noise of {100 * noise:.1f} %"
-        return ("slower" if ratio > 1 else "faster"), ""
-    if low < 1 / (1 + threshold) or high > 1 + threshold:
+        if effect <= one.noise:
+            return "cannot tell", f"within the noise of {100 * one.noise:.1f} %"
+        return ("slower" if one.ratio > 1 else "faster"), ""
+    if one.low < 1 / (1 + threshold) or one.high > 1 + threshold:
         return "cannot tell", f"the interval reaches beyond {100 * threshold:g} %"
-    if noise > threshold:
-        return "cannot tell", f"the noise of {100 * noise:.1f} % could hide a difference"
+    if one.noise > threshold:
+        return "cannot tell", f"the noise of {100 * one.noise:.1f} % could hide a difference"
     return "same", ""
 
 

@@ -8,9 +8,12 @@
 A row is slower if the medians differ by more than 5 % (--threshold), by more than the row's
 own noise, and significantly (Mann-Whitney, p below 0.005 after Benjamini and Hochberg's
 adjustment for the number of rows, and a 95 % interval clear of 1). It is the same if the
-whole interval lies within the threshold. Otherwise one cannot tell. What a run itself shows
-of its noise is all that is known here; a machine that is slower for minutes on end looks like
-a change. tools/pagestall ab runs two binaries in turn, which such a machine slows alike.
+whole interval lies within the threshold. Otherwise one cannot tell.
+
+The noise is estimated from what the two runs show of it. A machine that is slower for the
+whole of one run slows all rows: of a row that differs no more than twice as much as the other
+rows (if there are three) one cannot tell, up to a factor of two. With fewer rows such a
+machine looks like a change. tools/pagestall ab runs two binaries in turn, and sees through it.
 
 A row that failed in some repetition is named and not compared, and so is one that only one
 of the runs has. What is "not available here" is an answer, no failure.
@@ -28,12 +31,15 @@ import math
 import re
 import sys
 
-from pagestall_tools.compare import THRESHOLD, compare, print_verdicts
+from pagestall_tools.compare import THRESHOLD, compare, print_verdicts, short
 from pagestall_tools.machine import differences, kernel_differences
 from pagestall_tools.runs import NOT_AVAILABLE, BadInput, read
 
 # Of the context, where both runs say it.
 DATASET = ["seed", "evict"]
+
+# A load average of so much for each CPU is more than a run makes by itself.
+BUSY = 2
 
 
 def add_arguments(parser):
@@ -71,34 +77,38 @@ def gate(baseline, contender, threshold=THRESHOLD, rows="", noise=None):
     """The Gate of two Runs. `rows` is a regular expression that names must match, `noise` the
     measured one: {row: fraction}."""
     pattern = re.compile(rows)
-    sides = [
-        {row: run.seconds(row) for row in run.rows if pattern.search(row)}
-        for run in (baseline, contender)
-    ]
-    failed = [failures(run, pattern) for run in (baseline, contender)]
-    both = [row for row in sides[0] if row in sides[1] and not any(row in one for one in failed)]
-    verdicts = compare({row: (sides[0][row], sides[1][row]) for row in both}, threshold, noise)
+    runs = {"baseline": baseline, "contender": contender}
+    measured = {
+        side: {row: run.seconds(row) for row in run.rows if pattern.search(row)}
+        for side, run in runs.items()
+    }
+    failed = {side: failures(run, pattern) for side, run in runs.items()}
+    whole = {
+        side: {row: times for row, times in its.items() if row not in failed[side]}
+        for side, its in measured.items()
+    }
+    samples = {
+        row: (times, whole["contender"][row])
+        for row, times in whole["baseline"].items()
+        if row in whole["contender"]
+    }
     broken = [
         row
-        for row, message in failed[1].items()
-        if row in sides[0] and row not in failed[0] and not message.startswith(NOT_AVAILABLE)
+        for row, message in failed["contender"].items()
+        if row in whole["baseline"] and not message.startswith(NOT_AVAILABLE)
     ]
-    names = "baseline", "contender"
-    notes = [
-        f"failed in the {name}, not compared: {row}: {message}"
-        for name, messages in zip(names, failed)
-        for row, message in messages.items()
-    ]
-    for name, own, others in zip(names, (0, 1), (1, 0)):
-        notes += [
-            f"only in the {name}, not compared: {row}"
-            for row in sides[own]
-            if row not in sides[others] and row not in failed[0] and row not in failed[1]
-        ]
-    different = differences(baseline.context, contender.context)
-    different += dataset_differences(baseline.context, contender.context)
-    notes += context_notes(baseline, contender)
-    return Gate(verdicts, different, broken, notes)
+    a, b = baseline.context, contender.context
+    return Gate(
+        verdicts=compare(samples, threshold, noise),
+        different=[*differences(a, b), *dataset_differences(a, b)],
+        broken=broken,
+        notes=[
+            *failure_notes(failed, broken),
+            *one_sided_notes(measured, failed),
+            *kernel_differences(a, b),
+            *(note for side, run in runs.items() for note in context_notes(side, run.context)),
+        ],
+    )
 
 
 def failures(run, pattern):
@@ -116,14 +126,30 @@ def dataset_differences(a, b):
     ]
 
 
-def context_notes(baseline, contender):
-    notes = kernel_differences(baseline.context, contender.context)
-    for name, run in (("baseline", baseline), ("contender", contender)):
-        if run.context.get("build_type") == "Debug":
-            notes.append(f"the {name} is a debug build: its times say little of a release")
-        if run.context.get("slow_down"):
-            notes.append(f"the {name} was made with --slow_down={run.context['slow_down']}")
-    return notes
+def failure_notes(failed, broken):
+    for side, messages in failed.items():
+        for row, message in messages.items():
+            is_new = side == "contender" and row in broken
+            though = ", though the baseline measured it" if is_new else ", not compared"
+            yield f"failed in the {side}{though}: {short(row)}: {message}"
+
+
+def one_sided_notes(measured, failed):
+    known = {side: {*rows, *failed[side]} for side, rows in measured.items()}
+    for side, other in (("baseline", "contender"), ("contender", "baseline")):
+        for row in measured[side]:
+            if row not in known[other]:
+                yield f"only in the {side}, not compared: {short(row)}"
+
+
+def context_notes(side, context):
+    if context.get("build_type") == "Debug":
+        yield f"the {side} is a debug build: its times say little of a release"
+    if context.get("slow_down"):
+        yield f"the {side} was made with --slow_down={context['slow_down']}"
+    load, cpus = (context.get("load_avg") or [0])[0], context.get("num_cpus", 1)
+    if load > BUSY * cpus:
+        yield f"the machine was busy before the {side}: load {load:.1f}, {cpus} CPUs"
 
 
 def summary(verdicts):
@@ -139,8 +165,6 @@ def print_gate(result, file):
     print(file=file)
     for line in [*(f"different, {line}" for line in result.different), *result.notes]:
         print(f"note: {line}", file=file)
-    for row in result.broken:
-        print(f"note: the baseline measured what failed in the contender: {row}", file=file)
     print(summary(result.verdicts), file=file)
 
 

@@ -1,0 +1,69 @@
+"""By how much two equal runs may differ, as far as the runs themselves show it."""
+
+import math
+import statistics
+
+import numpy
+
+# Standard errors of a row's ratio that count as noise. With 2, drifting runs made up for a test
+# were told apart more often than the 1 % that the gate is to stay below.
+ERRORS = 3
+
+# A row that changed no more than this many times as much as the other rows did, is taken for
+# one on a machine that changed; from so many rows on, as of fewer one is no measure of others.
+OTHERS, LEAST_ROWS = 2, 4
+
+# A virtual machine may be slower by a factor of two. What is slower by more is no noise.
+MOST = 1.0
+
+
+def own_noise(series):
+    """Of a row, as a fraction. Each of `series` would be constant without noise: a side's
+    times, or the ratios of pairs. The larger of how far a half's median is from the other's,
+    and of what the spread leaves uncertain about a ratio, with repetitions counted for less
+    where each resembles the one before."""
+    logs = [numpy.log(one) for one in series]
+    likeness = autocorrelation(logs)
+    variance = sum(spread(one) ** 2 / len(one) for one in logs) * math.pi / 2  # of medians
+    error = math.sqrt(variance * (1 + likeness) / (1 - likeness))
+    return math.expm1(max([ERRORS * error, *map(drift, logs)]))
+
+
+def drift(logs):
+    half = len(logs) // 2
+    return abs(numpy.median(logs[:half]) - numpy.median(logs[-half:])) if half else 0.0
+
+
+def spread(logs):
+    """The standard deviation, of the quartiles: a burst does not count."""
+    return float(numpy.subtract(*numpy.quantile(logs, [0.75, 0.25]))) / 1.349
+
+
+def autocorrelation(all_logs):
+    """Of neighbours, from 0 to 0.9, with bursts cut down and corrected for few repetitions."""
+    products = squares = 0.0
+    for logs in all_logs:
+        most = 2.5 * spread(logs)
+        cut = numpy.clip(logs - numpy.median(logs), -most, most)
+        cut = (cut - cut.mean()) / (most or 1.0)
+        products += float(cut[1:] @ cut[:-1])
+        squares += float(cut @ cut)
+    if squares == 0:
+        return 0.0
+    found = products / squares
+    return min(0.9, max(0.0, found + (1 + 4 * found) / min(map(len, all_logs))))
+
+
+def noise_of_others(ratios):
+    """{row: fraction} of {row: ratio}: what a machine that is faster or slower as a whole may
+    have added to each row."""
+    if len(ratios) < LEAST_ROWS:
+        return dict.fromkeys(ratios, 0.0)
+    sizes = {row: abs(math.log(ratio)) for row, ratio in ratios.items()}
+    return {
+        row: min(
+            MOST,
+            math.expm1(OTHERS * statistics.median(sizes[one] for one in sizes if one != row)),
+        )
+        for row in ratios
+    }
