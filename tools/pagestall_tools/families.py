@@ -31,6 +31,12 @@ TIMES = {
     "tenant_max": "slowest request",
 }
 
+# Axes of a source: of what size its reads are, and how many ahead.
+SOURCES_OWN = ("buffer_kib", "chunk_kib", "ahead")
+
+# An idle executor has no dataset, which says nothing.
+SHAPE = ("ms", "files", "mib", "stride")
+
 LOOKUPS = {"lookup", "lookup_p99"}
 
 
@@ -44,10 +50,22 @@ def median(repetitions, counter):
 
 
 def differing(rows):
-    """The names of axes in which rows differ, in the rows' order."""
+    """The names of axes in which rows differ, in the rows' order; a source's own only if rows of
+    one source differ in it."""
     all_axes = [axes(row) for row in rows]
     names = dict.fromkeys(name for known in all_axes for name in known if name != "iterations")
-    return [name for name in names if len({known.get(name) for known in all_axes}) > 1]
+    return [
+        name
+        for name in names
+        if len({known.get(name) for known in all_axes}) > 1
+        and not (name in SOURCES_OWN and is_of_source(name, all_axes))
+    ]
+
+
+def is_of_source(name, all_axes):
+    """Whether a row's source decides its value."""
+    pairs = {(known.get("io"), known.get(name)) for known in all_axes}
+    return len(pairs) == len({source for source, _ in pairs})
 
 
 def labels(row, names):
@@ -124,15 +142,36 @@ def question(runs, asked):
 
 
 def times_section(runs):
-    rows = rows_of(runs, lambda row: family(row) in TIMES)
-    if not rows:
+    groups = [
+        rows_of(runs, lambda row, begin=begin: family(row) in TIMES and row.startswith(begin))
+        for begin in ("stall", "blocked", "tenant")
+    ]
+    made = [times_table(runs, rows) for rows in (groups[0] + groups[1], groups[2]) if rows]
+    if not made:
         return Html("")
+    return section(
+        "Stalls and latencies as times",
+        paragraph(
+            "Milliseconds, medians. An idle executor and one that only computes say what the "
+            "machine itself does. A request is one to a small service on the same executor."
+        ),
+        *made,
+    )
+
+
+def shape_of(row):
+    return tuple(axes(row).get(name) for name in SHAPE)
+
+
+def times_table(runs, rows):
     having = {label: run for label, run in runs.items() if any(row in run.rows for row in rows)}
     families = [one for one in TIMES if any(family(row) == one for row in rows)]
     loads = list(dict.fromkeys(row.split("/", 1)[-1] for row in rows))
     whole = [f"{families[0]}/{load}" for load in loads]
     names = differing(whole) or ["exec"]
-    names = [name for name in names if name not in ("ms", "files", "mib", "stride")] or names
+    several = {shape_of(load) for load in loads if "files:" in load}
+    if len(several) == 1:
+        names = [name for name in names if name not in SHAPE] or names
     lines = []
     for load in loads:
         line = labels(load, names)
@@ -146,14 +185,7 @@ def times_section(runs):
     heads = [[*map(words.axis, names), *[f"{TIMES[one]}, ms" for one in families] * len(having)]]
     if len(having) > 1:
         heads.insert(0, [*[""] * len(names), *((label, len(families)) for label in having)])
-    return section(
-        "Stalls and latencies as times",
-        paragraph(
-            "Milliseconds, medians. An idle executor and one that only computes say what the "
-            "machine itself does. A request is one to a small service on the same executor."
-        ),
-        table(heads, lines, texts=len(names), caption=f"{repetitions_of(having, rows)} each."),
-    )
+    return table(heads, lines, texts=len(names), caption=f"{repetitions_of(having, rows)} each.")
 
 
 def lookups_section(runs, gallery):

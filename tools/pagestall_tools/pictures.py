@@ -130,16 +130,17 @@ def lanes(gallery, name, rows, axis, limit, alternative):
     named = dict(
         (series, hue) for _, all_series in rows for series, hue, _ in all_series if series
     )
-    lines = sum(1.5 + len(all_series) for _, all_series in rows)
+    head = 1.5 if max((len(all_series) for _, all_series in rows), default=0) > 1 else 1.05
+    lines = sum(head + len(all_series) for _, all_series in rows)
     above = 0.1 + 0.2 * ((len(named) + 2) // 3)
     height = 0.17 * lines + 0.55 + above
     figure = pyplot.figure(figsize=(WIDTH, height))
     axes = figure.add_axes([0.035, 0.47 / height, 0.93, 1 - (0.55 + above) / height])
     at = 0
     for row, (label, all_series) in enumerate(rows):
-        axes.text(0, at + 0.75, short(label, 48), va="center", transform=axes.get_yaxis_transform(),
+        axes.text(0, at + head / 2, short(label, 48), va="center", transform=axes.get_yaxis_transform(),
                   backgroundcolor="white", bbox={"color": "white", "pad": 0.5})  # fmt: skip
-        at += 1.5
+        at += head
         for index, (_, hue, figures) in enumerate(all_series):
             spread = [at + 0.45 * ((i * 0.618 + 0.5) % 1 - 0.5) for i in range(len(figures))]
             scatter(axes, figures, spread, hue, f"dots-{name}-{row}-{index}")
@@ -198,7 +199,7 @@ def ladder(gallery, name, points, alternative):
     """Throughput against stalls: [(source, stall p99 in ms, MiB/s)], best at the top right."""
     height = max(3, 0.18 * len(points) + 0.8)
     figure = pyplot.figure(figsize=(WIDTH, height))
-    axes = figure.add_axes([0.13, 0.5 / height, 0.37, 1 - 0.68 / height])
+    axes = figure.add_axes([0.165, 0.5 / height, 0.335, 1 - 0.68 / height])
     for index, (source, stall, speed) in enumerate(points):
         scatter(axes, [max(stall, 0.01)], [speed], colour(source), f"dots-{name}-{index}", 6)
     axes.set_xscale("log")
@@ -230,7 +231,7 @@ def shares(gallery, name, series, alternative):
     """Microseconds per lookup by the share that is in memory: {source: {percent: [µs]}}."""
     height = max(3, 0.19 * len(series) + 0.8)
     figure = pyplot.figure(figsize=(WIDTH, height))
-    axes = figure.add_axes([0.13, 0.5 / height, 0.46, 1 - 0.68 / height])
+    axes = figure.add_axes([0.15, 0.5 / height, 0.44, 1 - 0.68 / height])
     percents = sorted({percent for known in series.values() for percent in known})
     stroke_of, labels = {}, []
     for index, (source, known) in enumerate(series.items()):

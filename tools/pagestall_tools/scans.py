@@ -1,14 +1,13 @@
-"""The report's sections on scans: the article's pictures and table, stalls, the remedies."""
+"""The report's sections on scans: the article's pictures and tables, and stalls."""
 
 import dataclasses
 import statistics
 
 from pagestall_tools import article, m1, pictures, words
 from pagestall_tools.advice import HAZARD
-from pagestall_tools.bootstrap import LEAST, ratio_interval
-from pagestall_tools.ladder import median, rung
-from pagestall_tools.page import Html, figure, join, paragraph, section, side_by_side, table
-from pagestall_tools.runs import collect, count, name, values
+from pagestall_tools.ladder import median
+from pagestall_tools.page import Html, figure, paragraph, section, side_by_side, table
+from pagestall_tools.runs import collect, name, values
 
 # What the article compares.
 ARTICLE = {"mmap", "read"}
@@ -219,86 +218,3 @@ def stalls(column, key, cache):
     worst = max(values(runs, "stall_ms"), default=None)
     figures = [worst, median(runs, "stall_p99_ms"), median(runs, "blocked_ms")]
     return map(words.milliseconds, figures)
-
-
-def ladder_section(shown, gallery):
-    shown = select(shown, Column.is_ladder)
-    if not shown:
-        return Html("")
-    parts = []
-    for index, column in enumerate(shown):
-        points = ladder_points(column)
-        if points:
-            picture = pictures.ladder(
-                gallery, f"ladder-{index}", points, "Throughput against stall p99, cold"
-            )
-            caption = f"In coroutines, cold{', ' + column.label if column.label else ''}: medians"
-            every = [
-                (f"{words.executor(executor, column.shape[0])}, {words.brief_source(source)}",
-                 [("", pictures.colour(source), values(caches["cold"], "s"))])
-                for (executor, source), caches in sorted(column.lines.items(), key=rung)
-                if "cold" in caches
-            ]  # fmt: skip
-            dots = pictures.lanes(
-                gallery, f"remedies-{index}", every, "seconds, cold", 0,
-                "Seconds of each cold scan by each source",
-            )  # fmt: skip
-            dots = figure(dots, "Every cold repetition")
-            parts.append(side_by_side(figure(picture, caption), dots))
-    return section(
-        "Remedies: what to use instead, and its price",
-        paragraph(
-            about(shown),
-            " Up is faster, right is quieter: the best are at the top right. The hazard stands "
-            "first in the table, then what it is compared with, then the remedies, the longest "
-            "stalls first.",
-        ),
-        join(*parts, *map(ladder_table, shown)),
-    )
-
-
-def ladder_points(column):
-    """(source, stall p99 in ms, MiB/s) of the async executor, cold; medians."""
-    size = column.shape[:2]
-    if not all(text.isascii() and text.isdigit() and len(text) < 7 for text in size):
-        return []
-    mib = int(size[0]) * int(size[1])
-    points = []
-    for (executor, source), caches in sorted(column.lines.items(), key=rung):
-        cold = caches.get("cold", [])
-        seconds, stall = median(cold, "s"), median(cold, "stall_p99_ms")
-        if executor == HAZARD[0] and seconds and stall is not None:
-            points.append((source, stall, mib / seconds))
-    return points
-
-
-def ladder_table(column):
-    """A line per configuration, with its cold time as a multiple of the hazard's."""
-    hazard = values(column.lines.get(HAZARD, {}).get("cold", []), "s")
-    rows = []
-    keys = [key for key, _ in sorted(column.lines.items(), key=rung)]
-    for key in keys:
-        caches = column.lines[key]
-        cold, warm = caches.get("cold", []), caches.get("warm", [])
-        multiple = "–"
-        if key != HAZARD and min(len(hazard), len(cold)) >= LEAST and statistics.median(hazard):
-            multiple = "{:.2f} to {:.2f}".format(*ratio_interval(values(cold, "s"), hazard))
-        rows.append(
-            [words.executor(key[0], column.shape[0]), words.source(key[1])]
-            + [words.cell(median(runs, "s")) for runs in (cold, warm)]
-            + [multiple]
-            + [words.milliseconds(median(runs, "stall_p99_ms")) for runs in (cold, warm)]
-            + [words.milliseconds(median(cold, "blocked_ms"))]
-            + [words.cell(median(cold, "cpu_s")), words.count(median(cold, "threads"))]
-            + [words.milliseconds(median(cold, "memory_mib"))]
-            + [words.SOURCES.get(words.plain_source(key[1]), "")]
-        )
-    heads = [
-        ["", "", ("seconds", 3), ("stall p99, ms", 2), ("cold", 4), ""],
-        ["runs on", "source", "cold", "warm", "cold, × mmap's (95 %)", "cold", "warm",
-         "blocked, ms", "CPU, s", "threads", "memory, MiB", "what it is"],
-    ]  # fmt: skip
-    marked = [index for index, key in enumerate(keys) if key == HAZARD]
-    caption = f"Medians; repetitions of each row, cold or warm: {count({'': column.lines})}."
-    caption = f"{column.label}. {caption}" if column.label else caption
-    return table(heads, rows, texts=2, caption=caption, marked=marked, long={11})

@@ -2,15 +2,11 @@
 
 import dataclasses
 
-from pagestall_tools import families, scans, words
-from pagestall_tools import run_sections as machine
+from pagestall_tools import families, remedies, run_sections, scans, words
 from pagestall_tools.answer import Answer, answer
 from pagestall_tools.page import Html, element, page as page_of, paragraph
 from pagestall_tools.pictures import Gallery
 from pagestall_tools.runs import axes
-
-# Axes of a scan that its tables do not tell apart.
-NOT_SHOWN = {"chunk_kib", "ahead", "buffer_kib"}
 
 
 def page(runs, png_directory=None):
@@ -31,13 +27,13 @@ def page(runs, png_directory=None):
         about(runs),
         scans.article_section(columns, gallery),
         scans.stalls_section(columns, gallery),
-        scans.ladder_section(columns, gallery),
+        remedies.remedies_section(columns, gallery),
         families.lookups_section(others, gallery),
         families.questions_section(others),
         families.times_section(others),
-        machine.drift_section(runs, gallery),
-        machine.machine_section(runs),
-        machine.failures_section(runs),
+        run_sections.drift_section(runs, gallery),
+        run_sections.machine_section(runs),
+        run_sections.failures_section(runs),
     )
 
 
@@ -45,7 +41,7 @@ def is_sweep(rows):
     """Whether rows differ by more than a table of scans shows, such as the size of chunks."""
     seen = set()
     for row in rows:
-        known = {name: value for name, value in axes(row).items() if name not in NOT_SHOWN}
+        known = {name: value for name, value in axes(row).items() if name not in families.SOURCES_OWN}
         key = tuple(known.items())
         if key in seen:
             return True
@@ -102,7 +98,7 @@ def about(runs):
     """Where it was measured, what makes it doubtful, and what failed, in a line or two."""
     places = {}
     for label, run in runs.items():
-        known = {key: machine.text(value) for key, value in run.context.items()}
+        known = {key: run_sections.text(value) for key, value in run.context.items()}
         facts = [
             known.get("host_name"),
             known.get("cpu_model"),
@@ -128,7 +124,7 @@ def about(runs):
         else:
             when = f"Measured {measured[0][1]}"
         parts.append(paragraph(f"{when}, on {told}.", class_="note"))
-    failed = machine.failure_count(runs)
+    failed = run_sections.failure_count(runs)
     if failed:
         said = f"{words.plural(failed, 'repetition')} failed and were left out; named at the end."
         parts.append(paragraph(element("strong", said)))

@@ -58,7 +58,7 @@ def short(text, most=44):
 
 def executor(name, files=""):
     """ "8 coroutines"; without the number if files is ""."""
-    return EXECUTORS.get(name, name).format(files).strip()
+    return EXECUTORS[name].format(files).strip() if name in EXECUTORS else name
 
 
 def source(name):
@@ -105,7 +105,7 @@ def milliseconds(figure):
     """As a cell, no finer than a microsecond."""
     if figure is None or abs(figure) >= 1:
         return cell(figure)
-    return f"{figure:.3f}" if figure else "0"
+    return f"{figure:.3f}" if round(figure, 3) else "0"
 
 
 def count(figure):
