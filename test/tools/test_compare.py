@@ -93,7 +93,7 @@ def test_an_interval_that_includes_1_is_not_slower(monkeypatch):
     )
 
 
-def test_noise_that_is_not_given_is_how_far_a_side_drifts():
+def test_a_side_that_drifts_is_noise():
     drifting = steps(1, 10) + steps(1.3, 10)
     verdict = only(compare({"row": (drifting, steps(1.35))}))
     assert verdict.p < 0.005 and verdict.low > 1 and verdict.ratio > 1.1
@@ -133,8 +133,10 @@ def test_what_all_rows_do_alike_may_be_the_machine():
 
 @pytest.mark.parametrize("comparison", [compare, compare_pairs])
 def test_same_is_said_only_of_what_is_known_to_be(comparison):
-    a, b = noisy(1, 10, 0.2, seed=1), noisy(1, 10, 0.2, seed=2)
-    assert only(comparison({"row": (a, b)})).verdict == "cannot tell"
+    wide = noisy(1, 10, 0.2, seed=1)
+    unknown = only(comparison({"row": (wide, wide[::-1])}, noise={"row": 0.01}))
+    assert 0.95 < unknown.ratio < 1.05
+    assert (unknown.verdict, unknown.why) == ("cannot tell", "the interval reaches beyond 5 %")
     quiet = {"row": (steps(1), steps(1))}
     assert only(comparison(quiet)).verdict == "same"
     assert only(comparison(quiet, noise={"row": 0.06})).verdict == "cannot tell"
@@ -142,6 +144,7 @@ def test_same_is_said_only_of_what_is_known_to_be(comparison):
 
 def test_p_is_adjusted_for_the_number_of_rows():
     assert adjust([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.02, 0.04, 0.04, 0.02])
+    assert adjust([0.04, 0.03]) == pytest.approx([0.04, 0.04])
     assert adjust([0.9, 0.001]) == pytest.approx([0.9, 0.002])
     alone = only(compare({"row": (steps(1), steps(1.2))}))
     many = {"row": (steps(1), steps(1.2))} | {str(i): (steps(1), steps(1)) for i in range(9)}
@@ -173,7 +176,8 @@ def test_a_side_without_repetitions_is_not_compared():
 @pytest.mark.parametrize("comparison", [compare, compare_pairs])
 def test_ties_and_zeros_are_no_obstacle(comparison):
     equal, nothing = [1.0] * 10, [0.0] * 10
-    assert only(comparison({"row": (equal, equal)})).verdict == "same"
+    both = only(comparison({"row": (equal, equal)}))
+    assert (both.verdict, both.p, both.noise) == ("same", 1, 0)
     assert only(comparison({"row": (equal, [1.2] * 10)})).verdict == "slower"
     assert only(comparison({"row": (nothing, nothing)})).verdict == "same"
     assert only(comparison({"row": (nothing, [1e-4] * 10)})).verdict == "same"
