@@ -116,19 +116,11 @@ def remedy(lines):
     } - {"mmap"}
     if not known:
         return run("tools/run remedies", "It measures what to use instead")
-    text = advice(lines) if all_take_time(lines) else None
-    text = re.sub(r"\bio:", "", text or "No advice for this machine.")
+    text = re.sub(r"\bio:", "", advice(lines) or "No advice for this machine.")
     text = re.sub("^Advice for this machine: ", "Use ", text)
     if known <= {"read"}:
         text += " " + run("tools/run remedies", "That is of what was measured here; for the others")
     return text
-
-
-def all_take_time(lines):
-    """A time of zero is no time; who made it up gets no advice."""
-    return all(
-        one["s"] > 0 for caches in lines.values() for runs in caches.values() for one in runs
-    )
 
 
 def run(command, why="To know"):

@@ -5,8 +5,6 @@ SOURCE = (
     "Huon Wilson, Async hazard: mmap is secretly blocking IO, 2024, raw data of its repository"
 )
 
-SHAPE = ("8", "256", "512")
-
 # Minimum and median seconds of (executor, source), by page cache. async_seq with mmap was not
 # measured.
 SECONDS = {

@@ -15,7 +15,8 @@ h2 { font-size: 1.35rem; margin: 2.75rem 0 .5rem; padding-top: .75rem; line-heig
   border-top: 1px solid #ddd; }
 h3 { font-size: 1.05rem; margin: 1.5rem 0 .25rem; }
 p { max-width: 46rem; margin: .5rem 0; }
-code { font-size: .92em; background: #f3f3f3; padding: .05em .3em; border-radius: .2em; }
+code { font-size: .92em; background: #f3f3f3; padding: .05em .3em; border-radius: .2em;
+  white-space: nowrap; }
 .answer { border-left: .4rem solid #767676; padding: .1rem 0 .1rem 1rem; margin: .75rem 0 1.25rem; }
 .answer.yes { border-color: #d55e00; }
 .answer.no { border-color: #009e73; }

@@ -130,7 +130,7 @@ def lanes(gallery, name, rows, axis, limit, alternative):
     named = dict(
         (series, hue) for _, all_series in rows for series, hue, _ in all_series if series
     )
-    head = 1.5 if max((len(all_series) for _, all_series in rows), default=0) > 1 else 1.05
+    head = 1.5 if max((len(all_series) for _, all_series in rows), default=0) > 1 else 1.2
     lines = sum(head + len(all_series) for _, all_series in rows)
     above = 0.1 + 0.2 * ((len(named) + 2) // 3)
     height = 0.17 * lines + 0.55 + above
@@ -138,8 +138,10 @@ def lanes(gallery, name, rows, axis, limit, alternative):
     axes = figure.add_axes([0.035, 0.47 / height, 0.93, 1 - (0.55 + above) / height])
     at = 0
     for row, (label, all_series) in enumerate(rows):
-        axes.text(0, at + head / 2, short(label, 48), va="center", transform=axes.get_yaxis_transform(),
-                  backgroundcolor="white", bbox={"color": "white", "pad": 0.5})  # fmt: skip
+        axes.text(
+            0, at + head / 2 - 0.05, short(label, 48), va="center", zorder=1,
+            transform=axes.get_yaxis_transform(), bbox={"color": "white", "pad": 0.5},
+        )  # fmt: skip
         at += head
         for index, (_, hue, figures) in enumerate(all_series):
             spread = [at + 0.45 * ((i * 0.618 + 0.5) % 1 - 0.5) for i in range(len(figures))]

@@ -17,7 +17,6 @@ used or written, with one line that says why.
 
 import contextlib
 import dataclasses
-import math
 import os
 import pathlib
 import tempfile
@@ -38,10 +37,10 @@ def add_arguments(parser):
 
 def run(arguments):
     output = pathlib.Path(arguments.output or pathlib.Path(arguments.runs[0]).with_suffix(".html"))
-    if str(output) in arguments.runs or any(map(output_is(output), arguments.runs)):
+    if any(is_same(output, path) for path in arguments.runs):
         raise BadInput(f"write '{output}': it is a run to read; name another file with -o")
     runs = {
-        label: finite(runs_of.read(path))
+        label: credible(runs_of.read(path))
         for label, path in zip(labels(arguments.runs), arguments.runs)
     }
     from pagestall_tools import whole  # after what may be wrong: matplotlib takes long
@@ -56,14 +55,11 @@ def run(arguments):
     return 0
 
 
-def output_is(output):
-    def same(path):
-        try:
-            return output.samefile(path)
-        except OSError:
-            return False
-
-    return same
+def is_same(path, other):
+    try:
+        return path.samefile(other)
+    except OSError:
+        return False
 
 
 def labels(paths):
@@ -76,12 +72,16 @@ def labels(paths):
     return made
 
 
-def finite(run):
-    """Without counters that no picture can show."""
+# No counter of a real run is as large.
+MOST = 1e18
+
+
+def credible(run):
+    """Without counters that no picture could show."""
     rows = {
         row: [
             dataclasses.replace(
-                one, counters={k: v for k, v in one.counters.items() if math.isfinite(v)}
+                one, counters={k: v for k, v in one.counters.items() if abs(v) < MOST}
             )
             for one in repetitions
         ]

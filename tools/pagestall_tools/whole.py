@@ -1,6 +1,7 @@
 """The whole report: the answer, then the sections that the runs have rows for."""
 
 import dataclasses
+import re
 
 from pagestall_tools import families, remedies, run_sections, scans, words
 from pagestall_tools.answer import Answer, answer
@@ -41,8 +42,8 @@ def is_sweep(rows):
     """Whether rows differ by more than a table of scans shows, such as the size of chunks."""
     seen = set()
     for row in rows:
-        known = {name: value for name, value in axes(row).items() if name not in families.SOURCES_OWN}
-        key = tuple(known.items())
+        known = axes(row).items()
+        key = tuple(one for one in known if one[0] not in families.SOURCES_OWN)
         if key in seen:
             return True
         seen.add(key)
@@ -94,6 +95,13 @@ def with_command(text):
     return Html("".join([element("span", before, ": "), element("code", f"tools/run{command}")]))
 
 
+def moment(date):
+    """To the minute."""
+    if not date:
+        return "at an unknown time"
+    return date[:16].replace("T", " ") if re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d", date) else date
+
+
 def about(runs):
     """Where it was measured, what makes it doubtful, and what failed, in a line or two."""
     places = {}
@@ -116,7 +124,7 @@ def about(runs):
         if known.get("build_type", "Release") not in ("Release", "RelWithDebInfo"):
             doubts.append(f"built as {known['build_type']}, so too slow")
         told = "; ".join([text or "a machine of which the run says nothing", *doubts])
-        places.setdefault(told, []).append((label, known.get("date", "at an unknown time")))
+        places.setdefault(told, []).append((label, moment(known.get("date"))))
     parts = []
     for told, measured in places.items():
         if len(runs) > 1:
