@@ -31,12 +31,19 @@ class Server:
         self.execute(f"CREATE DATABASE {name}")
         return self.url(name)
 
+    def has_waiting_transaction(self):
+        """Whether one waits for the end of another."""
+        return self.execute("SELECT pid FROM pg_locks WHERE NOT granted")
+
     def execute(self, statement):
+        """The rows of its result, if it has one."""
         import psycopg2
 
         with contextlib.closing(psycopg2.connect(self.url())) as connection:
             connection.autocommit = True
-            connection.cursor().execute(statement)
+            cursor = connection.cursor()
+            cursor.execute(statement)
+            return cursor.fetchall() if cursor.description else []
 
 
 @contextlib.contextmanager

@@ -12,10 +12,10 @@ import functools
 
 import numpy
 
-# A level has as many values at least: fewer are outliers.
-LEAST = 3
+# A level has as many values at least: one is an outlier.
+LEAST = 2
 
-# Of a split's p, by permutations: two levels of 6 values each are enough.
+# Of a split's p, by permutations.
 ALPHA = 0.01
 PERMUTATIONS = 999
 

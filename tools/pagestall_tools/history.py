@@ -42,8 +42,8 @@ Prints the changes as well.
     tools/pagestall history plot 'exec:async/io:mmap/cache:cold' -o mmap.png
     tools/pagestall history plot 'exec:seq/io:read/cache:warm' --machine 3f2a -o read.svg
 
-Changes are searched in the runs' medians (E-divisive: a permutation test at 0.01). A level has
-at least 3 runs, and it takes 11 runs or so to be sure of a change. Exit code: 0, changes or
+Changes are searched in the runs' medians (E-divisive: a permutation test at 0.01). One run
+unlike the others is none, and it takes 11 runs or so to be sure of any. Exit code: 0, changes or
 none; 2 on an error."""
 
 GATE = """Tells whether a run is slower than the runs before it on the same machine, added or not.

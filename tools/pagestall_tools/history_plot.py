@@ -80,11 +80,11 @@ def listed(known):
 
 
 def in_words(row):
-    """ "scan: runs on coroutines, source mmap, page cache cold, ..." """
+    """ "scan; runs on: coroutines; source: mmap; page cache: cold; ..." """
     axes = runs.axes(row)
     axes.pop("iterations", None)
-    said = ", ".join(f"{words.axis(key)} {words.value(key, text)}" for key, text in axes.items())
-    return words.printable(f"{row.split('/', 1)[0]}: {said}" if said else row)
+    said = [f"{words.axis(key)}: {words.value(key, text)}" for key, text in axes.items()]
+    return words.printable("; ".join([row.split("/", 1)[0], *said]) if said else row)
 
 
 def described(samples, changes):
