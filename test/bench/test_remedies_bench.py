@@ -68,10 +68,10 @@ def test_every_row_says_what_it_costs(remedies):
         assert 0 < run["cpu_ms"] < 1000, row
         assert 0 <= run["memory_mib"] < 64, row
         if "exec:threads" in row or "/io:read/" in row and "exec:async" in row:
-            assert run["threads"] == 3, row
+            assert run["scan_threads"] == 3, row
         if "exec:seq" in row or "/io:mmap/" in row and "exec:async" in row:
-            assert run["threads"] == 1, row
-        assert run["threads"] >= 1, row
+            assert run["scan_threads"] == 1, row
+        assert run["scan_threads"] >= 1, row
 
 
 @pytest.mark.parametrize("error", [errno.EPERM, errno.ENOSYS])

@@ -37,8 +37,8 @@ def advice(scratch, *configurations):
 def test_every_configuration_is_a_line_of_medians(scratch):
     out = ladder(
         scratch,
-        scans("async/mmap", HAZARD, cpu_ms=250.4, threads=1, memory_mib=4.06),
-        scans("async/uring", (500, 100, 3, 0.1), noise=(-50, 0, 90), cpu_ms=300, threads=9),
+        scans("async/mmap", HAZARD, cpu_ms=250.4, scan_threads=1, memory_mib=4.06),
+        scans("async/uring", (500, 100, 3, 0.1), noise=(-50, 0, 90), cpu_ms=300, scan_threads=9),
     )
     lines = [line.split() for line in out.splitlines()]
     assert "async mmap 1.000 0.040 900.0 2.5 700.0 0.250 1 4.1".split() in lines

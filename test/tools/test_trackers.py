@@ -124,9 +124,6 @@ def test_failed_entry_has_it_as_well_and_its_time_is_zero(failed):
         assert entry["real_time"] == 0
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the counter threads has the name of one of Google Benchmark's own fields"
-)
 def test_no_name_is_there_twice_in_an_object(measured):
     """RFC 8259, 4: what a reader makes of it is not defined. Rust's serde refuses it where it
     knows the field."""

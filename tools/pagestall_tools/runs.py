@@ -20,7 +20,7 @@ COUNTERS = [
     ("stall_p99_ms", "stall_p99_us", 1e3),
     ("blocked_ms", "blocked_ms", 1),
     ("cpu_s", "cpu_ms", 1e3),
-    ("threads", "threads", 1),
+    ("threads", "scan_threads", 1),
     ("memory_mib", "memory_mib", 1),
 ]
 
@@ -64,7 +64,9 @@ def read(path):
         return parse(path, run)
     except OSError as error:
         raise BadInput(f"read '{path}': {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (
+        ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError
+    ) as error:  # fmt: skip
         raise BadInput(
             f"read '{path}': not the JSON of a finished benchmark run ({error!r})"
         ) from error
@@ -92,7 +94,7 @@ def parse(path, run):
             continue
         seconds = entry["real_time"] * SECONDS[entry["time_unit"]]
         if not math.isfinite(seconds) or seconds < 0:
-            raise ValueError(f"{row}: a time of {entry['real_time']}")
+            raise ValueError(f"{row!r}: a time of {entry['real_time']}")
         known = rows.setdefault(row, [])
         index = entry.get("repetition_index", len(known))
         known.append(Repetition(seconds, counters(entry), index))
@@ -100,14 +102,13 @@ def parse(path, run):
 
 
 def counters(entry):
-    """The user's counters, and what stands in the place of a field of the library's own
-    (`threads`: the last of two keys of that name is the counter's)."""
+    """The user's counters."""
     return {
         name: float(value)
         for name, value in entry.items()
         if isinstance(value, (int, float))
         and not isinstance(value, bool)
-        and (name not in ITS_OWN or name == "threads")
+        and name not in ITS_OWN
     }
 
 
@@ -135,7 +136,7 @@ def collect(run):
             key, cache = (axis["exec"], axis["io"]), axis["cache"]
             int(place[1] or 0)
         except (KeyError, ValueError) as error:
-            raise BadInput(f"read '{run.path}': {row}: not a scan's name ({error!r})") from error
+            raise BadInput(f"read '{run.path}': {row!r}: not a scan's name ({error!r})") from error
         if "yield_kib" in axis:
             key = key[0], f"{key[1]}, yields/{axis['yield_kib']} KiB"
         caches = tables.setdefault(shape, {}).setdefault(place, {}).setdefault(key, {})
