@@ -120,7 +120,7 @@ def about(runs):
         text = ", ".join(filter(None, facts))
         doubts = []
         if known.get("hypervisor", "none") not in ("none", "", "unknown"):
-            doubts.append("a virtual machine, whose times vary by a factor of two")
+            doubts.append("a virtual machine, whose times may vary by a factor of two")
         if known.get("build_type", "Release") not in ("Release", "RelWithDebInfo"):
             doubts.append(f"built as {known['build_type']}, so too slow")
         told = "; ".join([text or "a machine of which the run says nothing", *doubts])
