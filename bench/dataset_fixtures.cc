@@ -21,12 +21,18 @@ std::vector<size_t> OpeningOrder(
   return order;
 }
 
-void AddStorageContext(const DataDirectory& directory) {
-  for (const auto& [name, value] : DescribeStorage(directory.path)) {
-    benchmark::AddCustomContext(directory.label.empty()
-                                    ? name
-                                    : absl::StrCat(name, "_", directory.label),
-                                value);
+void AddDatasetContext(const DatasetOptions& options) {
+  benchmark::AddCustomContext("seed", absl::StrCat(options.dataset.seed));
+  benchmark::AddCustomContext("evict", options.evict == EvictMethod::kFadvise
+                                           ? "fadvise"
+                                           : "drop_caches");
+  for (const DataDirectory& directory : options.directories) {
+    for (const auto& [name, value] : DescribeStorage(directory.path)) {
+      benchmark::AddCustomContext(
+          directory.label.empty() ? name
+                                  : absl::StrCat(name, "_", directory.label),
+          value);
+    }
   }
 }
 

@@ -17,9 +17,9 @@ namespace pagestall {
 // waits for its lock: one that two processes share, whatever their flags' is.
 std::vector<size_t> OpeningOrder(const std::vector<DataDirectory>& directories);
 
-// Says in the report's context what a directory lies on, under names that end
-// in its label if there are several.
-void AddStorageContext(const DataDirectory& directory);
+// Says in the report's context what the datasets are, and what each directory
+// lies on, under names that end in its label if there are several.
+void AddDatasetContext(const DatasetOptions& options);
 
 // What a directory's rows may change: nothing unless flags ask for it. An error
 // if it is to be changed and another process does.
@@ -44,9 +44,7 @@ class DatasetFixtures {
       fixture->UseReadAhead(*std::move(claim));
       fixtures_[directory] = std::make_unique<Fixture>(*std::move(fixture));
     }
-    for (const DataDirectory& directory : options.directories) {
-      AddStorageContext(directory);
-    }
+    AddDatasetContext(options);
     return absl::OkStatus();
   }
 

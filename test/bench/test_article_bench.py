@@ -87,6 +87,12 @@ def test_context_describes_the_machine(article):
     assert context["executable"].endswith("article_bench")
 
 
+def test_context_describes_the_dataset(article):
+    for flags, told in (([], ("1", "fadvise")), (["--seed=7", "--evict=auto"], ("7", "fadvise"))):
+        _, report = article.run_to_json("--benchmark_filter=exec:seq/io:read/cache:warm", *flags)
+        assert (report["context"]["seed"], report["context"]["evict"]) == told
+
+
 def test_rows_are_interleaved_unless_told_otherwise(article):
     """In order, all repetitions of the first row end before the second's begin."""
 
