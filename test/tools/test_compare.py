@@ -1,4 +1,4 @@
-"""What counts as slower, faster and the same: tools/pagestall_tools/compare.py."""
+"""What counts as slower, faster and the same: tools/pagestall_tools/comparison/compare.py."""
 
 import dataclasses
 import io
@@ -10,8 +10,8 @@ from conftest import ROOT
 
 sys.path.insert(0, str(ROOT / "tools"))
 
-from pagestall_tools import compare as module  # noqa: E402
-from pagestall_tools.compare import adjust, compare, compare_pairs, print_verdicts  # noqa: E402
+from pagestall_tools.comparison import compare as module  # noqa: E402
+from pagestall_tools.comparison.compare import adjust, compare, compare_pairs, print_verdicts  # noqa: E402
 
 ROW = (
     "scan/exec:{}/io:read/cache:warm/buffer_kib:64"

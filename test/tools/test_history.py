@@ -310,7 +310,7 @@ def test_gate_knows_what_runs_differ_by_among_themselves(scratch):
 
 
 def opened(db):
-    from pagestall_tools.store import open_store
+    from pagestall_tools.history.store import open_store
 
     return open_store(db)
 

@@ -3,10 +3,12 @@
 import dataclasses
 import statistics
 
-from pagestall_tools import article, m1, pictures, words
-from pagestall_tools.advice import HAZARD
-from pagestall_tools.ladder import median
-from pagestall_tools.page import Html, figure, paragraph, section, side_by_side, table
+from pagestall_tools import words
+from pagestall_tools.report import m1, pictures
+from pagestall_tools.table import article
+from pagestall_tools.table.advice import HAZARD
+from pagestall_tools.table.ladder import median
+from pagestall_tools.report.html import Html, figure, paragraph, section, side_by_side, table
 from pagestall_tools.runs import collect, name, values
 
 # What the article compares.

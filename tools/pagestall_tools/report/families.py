@@ -2,8 +2,9 @@
 
 import statistics
 
-from pagestall_tools import pictures, words
-from pagestall_tools.page import Html, element, figure, paragraph, section, side_by_side, table
+from pagestall_tools import words
+from pagestall_tools.report import pictures
+from pagestall_tools.report.html import Html, element, figure, paragraph, section, side_by_side, table
 from pagestall_tools.runs import axes
 
 # What each family of rows asks.

@@ -120,7 +120,7 @@ def run(arguments):
 
 def opened(arguments, create=False):
     try:
-        from pagestall_tools import store
+        from pagestall_tools.history import store
     except ModuleNotFoundError as error:
         raise BadInput(f"open history: install the package python3-sqlalchemy ({error})") from error
     where = store.default_location() if arguments.db is None else arguments.db
@@ -187,14 +187,14 @@ def one_machine(machines, beginning):
 
 
 def plot(arguments):
-    from pagestall_tools import history_plot
+    from pagestall_tools.history import plot as history_plot
 
     with opened(arguments) as history:
         return history_plot.plot(history, arguments)
 
 
 def gate(arguments):
-    from pagestall_tools import history_gate
+    from pagestall_tools.history import gate as history_gate
 
     contender = read(arguments.json)
     with opened(arguments) as history:

@@ -2,8 +2,8 @@
 
 import sys
 
-from pagestall_tools.compare import RESOLUTION
-from pagestall_tools.gate import dataset_differences, gate, print_gate
+from pagestall_tools.comparison.compare import RESOLUTION
+from pagestall_tools.comparison.gate import dataset_differences, gate, print_gate
 from pagestall_tools.machine import machine_id
 from pagestall_tools.runs import BadInput, Repetition, Run
 

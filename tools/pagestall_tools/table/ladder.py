@@ -4,7 +4,7 @@ the executor least."""
 import statistics
 import textwrap
 
-from pagestall_tools.advice import HAZARD, advice
+from pagestall_tools.table.advice import HAZARD, advice
 from pagestall_tools.runs import count, name, values
 
 WIDTH = 100

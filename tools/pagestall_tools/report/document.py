@@ -3,10 +3,11 @@
 import dataclasses
 import re
 
-from pagestall_tools import families, remedies, run_sections, scans, words
-from pagestall_tools.answer import Answer, answer
-from pagestall_tools.page import Html, element, page as page_of, paragraph
-from pagestall_tools.pictures import Gallery
+from pagestall_tools import words
+from pagestall_tools.report import families, remedies, run_sections, scans
+from pagestall_tools.report.answer import Answer, answer
+from pagestall_tools.report.html import Html, element, page as page_of, paragraph
+from pagestall_tools.report.pictures import Gallery
 from pagestall_tools.runs import axes
 
 

@@ -7,7 +7,7 @@ import pathlib
 
 from pagestall_tools.runs import BadInput
 
-DEFAULT = pathlib.Path(__file__).resolve().parents[2] / "results/history.sqlite"
+DEFAULT = pathlib.Path(__file__).resolve().parents[3] / "results/history.sqlite"
 VARIABLE = "PAGESTALL_DB"
 
 # How long a process waits for another that writes, and for a server that does not answer.

@@ -3,8 +3,8 @@
 import json
 import statistics
 
-from pagestall_tools import pictures
-from pagestall_tools.page import Html, element, figure, paragraph, section, side_by_side, table
+from pagestall_tools.report import pictures
+from pagestall_tools.report.html import Html, element, figure, paragraph, section, side_by_side, table
 from pagestall_tools.runs import NOT_AVAILABLE, axes
 
 # Of no use to a reader.

@@ -3,8 +3,9 @@
 import re
 import statistics
 
-from pagestall_tools import runs, words
-from pagestall_tools.change_points import change_points
+from pagestall_tools import runs
+from pagestall_tools import words
+from pagestall_tools.history.change_points import change_points
 from pagestall_tools.runs import BadInput
 
 FORMATS = [".png", ".svg", ".pdf"]
@@ -36,7 +37,7 @@ def plot(history, arguments):
 
 def choose(history, arguments):
     """(machine, its fingerprint, binary, row): the only ones that the arguments leave."""
-    from pagestall_tools.history import one_machine
+    from pagestall_tools.history.command import one_machine
 
     machines = history.machines()
     asked = machines

@@ -2,13 +2,14 @@
 
 import statistics
 
-from pagestall_tools import pictures, words
-from pagestall_tools.advice import HAZARD
+from pagestall_tools import words
+from pagestall_tools.report import pictures
+from pagestall_tools.table.advice import HAZARD
 from pagestall_tools.bootstrap import LEAST, ratio_interval
-from pagestall_tools.ladder import median, rung
-from pagestall_tools.page import Html, figure, join, paragraph, section, side_by_side, table
+from pagestall_tools.table.ladder import median, rung
+from pagestall_tools.report.html import Html, figure, join, paragraph, section, side_by_side, table
 from pagestall_tools.runs import count, values
-from pagestall_tools.scans import Column, about, select
+from pagestall_tools.report.scans import Column, about, select
 
 
 def remedies_section(shown, gallery):

@@ -7,7 +7,7 @@ import statistics
 import warnings
 
 from pagestall_tools.bootstrap import pairs_interval, ratio_interval
-from pagestall_tools.noise import noise_of_others, own_noise
+from pagestall_tools.comparison.noise import noise_of_others, own_noise
 
 # The effect that counts, as a fraction.
 THRESHOLD = 0.05

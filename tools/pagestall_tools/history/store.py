@@ -9,11 +9,11 @@ import statistics
 
 from sqlalchemy import func, select
 
-from pagestall_tools import schema
-from pagestall_tools.database import Database, default_location
+from pagestall_tools.history import schema
+from pagestall_tools.history.database import Database, default_location
 from pagestall_tools.machine import fingerprint, machine_id
 from pagestall_tools.runs import NOT_AVAILABLE, BadInput
-from pagestall_tools.schema import ERRORS, MACHINES, NOISE, REPETITIONS, RUNS
+from pagestall_tools.history.schema import ERRORS, MACHINES, NOISE, REPETITIONS, RUNS
 
 __all__ = ["Store", "default_location", "open_store", "utc"]
 

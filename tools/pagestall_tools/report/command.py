@@ -43,13 +43,13 @@ def run(arguments):
         label: credible(runs_of.read(path))
         for label, path in zip(labels(arguments.runs), arguments.runs)
     }
-    from pagestall_tools import whole  # after what may be wrong: matplotlib takes long
+    from pagestall_tools.report import document  # after what may be wrong: matplotlib takes long
 
     if arguments.png:
         with writing(arguments.png):
             os.makedirs(arguments.png, exist_ok=True)
     with writing(arguments.png):
-        text = whole.page(runs, arguments.png)
+        text = document.page(runs, arguments.png)
     write(output, text)
     print(output)
     return 0

@@ -32,7 +32,8 @@ import signal
 import statistics
 import sys
 
-from pagestall_tools import database, rounds
+from pagestall_tools.comparison import rounds
+from pagestall_tools.history import database
 from pagestall_tools.runs import NOT_AVAILABLE, BadInput
 
 # Rounds that it takes to know the noise.
@@ -157,7 +158,7 @@ def why_not(row, times, errors, count):
 
 def compared(complete, threshold, noise):
     """(verdicts, whether a row that A measured failed in B); names what is not compared."""
-    from pagestall_tools.compare import compare_pairs
+    from pagestall_tools.comparison.compare import compare_pairs
 
     samples, told, broken = pairs(complete)
     for row, why in told.items():
@@ -168,7 +169,8 @@ def compared(complete, threshold, noise):
 
 
 def show_verdicts(arguments, complete):
-    from pagestall_tools import compare, gate, machine
+    from pagestall_tools import machine
+    from pagestall_tools.comparison import compare, gate
 
     a, b = (complete[0][side] for side in "AB")
     noise = known_noise(arguments.db, machine.machine_id(a.context))
@@ -219,7 +221,7 @@ def reach(verdict):
 
 
 def print_noise(verdicts):
-    from pagestall_tools.compare import short
+    from pagestall_tools.comparison.compare import short
 
     width = max(len(short(one.row)) for one in verdicts)
     print(f"{'row':{width}} {'n':>4} {'ratio':>6} {'95 %':>13} {'noise':>6}")
@@ -236,7 +238,7 @@ def print_noise(verdicts):
 
 def history(where, create):
     try:
-        from pagestall_tools import store
+        from pagestall_tools.history import store
     except ModuleNotFoundError as error:
         raise BadInput(f"open history: install the package python3-sqlalchemy ({error})") from error
     return store.open_store(database.default_location() if where is None else where, create)

@@ -5,7 +5,7 @@ import re
 import statistics
 
 from pagestall_tools import words
-from pagestall_tools.advice import HAZARD, advice
+from pagestall_tools.table.advice import HAZARD, advice
 from pagestall_tools.bootstrap import LEAST, interval, ratio_interval
 from pagestall_tools.runs import values
 

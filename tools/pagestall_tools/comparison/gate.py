@@ -31,7 +31,7 @@ import math
 import re
 import sys
 
-from pagestall_tools.compare import THRESHOLD, compare, print_verdicts, short
+from pagestall_tools.comparison.compare import THRESHOLD, compare, print_verdicts, short
 from pagestall_tools.machine import differences, kernel_differences
 from pagestall_tools.runs import NOT_AVAILABLE, BadInput, read
 

@@ -20,7 +20,7 @@ from matplotlib import pyplot  # noqa: E402
 from matplotlib.lines import Line2D  # noqa: E402
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator  # noqa: E402
 
-from pagestall_tools.page import Html  # noqa: E402
+from pagestall_tools.report.html import Html  # noqa: E402
 from pagestall_tools.words import brief_source, number, plain_source, printable, short  # noqa: E402
 
 # Of Okabe and Ito, which the colour-blind can tell apart.

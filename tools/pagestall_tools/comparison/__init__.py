@@ -1,0 +1,1 @@
+"""Whether one run, or one binary, is slower than another."""

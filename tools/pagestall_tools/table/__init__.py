@@ -1,0 +1,1 @@
+"""The tables that tools/table prints."""
