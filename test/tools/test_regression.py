@@ -6,7 +6,7 @@ by a fifth. The gate must let the second pass and must find the third.
 
 It may raise a false alarm once in a hundred comparisons, and what else the machine does may
 hide a fifth. So what the gate gets wrong is measured afresh, once, and is a failure if it is
-wrong again: by chance alone that is one in ten thousand.
+wrong again.
 """
 
 import json
