@@ -19,8 +19,13 @@ def open_history(where=None, create=False):
 def known_noise(where, machine_id):
     """{row: fraction} of what equal runs on the machine differed by, as measured last. Empty
     where no history was begun at the default location and none other is asked for."""
+    return known_noises(where).get(machine_id, {})
+
+
+def known_noises(where):
+    """{machine's ID: as known_noise()} of every machine, for who does not know yet which it is."""
     location = database.default_location() if where is None else where
     if where is None and location == str(database.DEFAULT) and not os.path.exists(location):
         return {}
     with open_history(where) as history:
-        return history.noise(machine_id)
+        return {machine: history.noise(machine) for machine in history.machines()}
