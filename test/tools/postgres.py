@@ -1,4 +1,5 @@
-"""A PostgreSQL server of the tests' own, reached by a socket in a directory of its own."""
+"""Databases for tests, of SQLite and of a PostgreSQL server of the tests' own, which is reached
+by a socket in a directory of its own. A plugin of pytest: it brings the fixtures."""
 
 import contextlib
 import glob
@@ -16,7 +17,23 @@ import pytest
 PASSWORD = "op3n-s3same"
 
 
+@pytest.fixture(scope="session")
+def server():
+    with running_server() as made:
+        yield made
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def db(request, scratch):
+    """Where an empty history may be made."""
+    if request.param == "sqlite":
+        return str(scratch / "history.sqlite")
+    return request.getfixturevalue("server").new_database()
+
+
 class Server:
+    password = PASSWORD
+
     def __init__(self, directory):
         self.directory = directory
         self.made = 0
@@ -47,7 +64,7 @@ class Server:
 
 
 @contextlib.contextmanager
-def server():
+def running_server():
     """Ends with this process, however that ends. Skips the test where it is not installed."""
     found = sorted(glob.glob("/usr/lib/postgresql/*/bin/postgres"))
     pytest.importorskip("psycopg2", reason="python3-psycopg2 is not installed")

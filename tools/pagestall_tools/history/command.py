@@ -5,10 +5,10 @@
     tools/pagestall history plot 'exec:async/io:mmap/cache:cold' -o mmap.png
     tools/pagestall history gate results/today.json   # slower than the runs before it?
 
-Runs are kept by machine (CPU, memory, file system, device, build type): those of one are never
-compared with those of another. The database is a file, results/history.sqlite of this checkout,
-unless --db or the environment variable PAGESTALL_DB names another; for a team it is a PostgreSQL
-database, which any number of machines may add to at once:
+Runs are kept by machine (CPU, memory, file system, device, build type): two virtual machines of
+one kind are one machine, and runs of two kinds are never compared. The database is a file,
+results/history.sqlite of this checkout, unless --db or the environment variable PAGESTALL_DB names
+another; for a team it is a PostgreSQL database, which any number of machines may add to at once:
 
     export PAGESTALL_DB=postgresql://USER@HOST/DATABASE    # password: in ~/.pgpass
     tools/pagestall history list --db /mnt/team/history.sqlite
@@ -19,15 +19,19 @@ read or stored; gate has 1 for slower."""
 import argparse
 import pathlib
 
+from pagestall_tools.comparison.threshold import add_threshold
+from pagestall_tools.history.opening import open_history
+from pagestall_tools.machine import machine_id
 from pagestall_tools.runs import BadInput, read
+from pagestall_tools.words import printable
 
 ADD = """Adds runs: what --benchmark_out (or tools/run) wrote in JSON.
 
     tools/pagestall history add results/*.json
 
 A run that is there already is left alone, under whatever name it comes: it is known by its
-context's date, host and executable and by what it holds. Each is added as a whole or not at
-all; none is if one of the files is not a run's. Exit code: 0, or 2 on an error."""
+context, its times and its errors. Each is added as a whole or not at all; none is if one of the
+files is not a run's, or of a run with --slow_down. Exit code: 0, or 2 on an error."""
 
 LIST = """Lists the machines, and the runs of each in order of date: how many rows were measured,
 how often in all, and how many rows failed (what is not available on a machine is no failure).
@@ -37,7 +41,8 @@ how often in all, and how many rows failed (what is not available on a machine i
 
 PLOT = """Plots one row over the runs of a machine in order of date: every repetition a dot, a line
 through the medians of the runs, and where the level changed for good, between which commits.
-Prints the changes as well.
+Prints the changes as well. Runs in which the row failed are left out, and so are those of another
+dataset (seed, evict) than the newest run's.
 
     tools/pagestall history plot 'exec:async/io:mmap/cache:cold' -o mmap.png
     tools/pagestall history plot 'exec:seq/io:read/cache:warm' --machine 3f2a -o read.svg
@@ -52,9 +57,12 @@ GATE = """Tells whether a run is slower than the runs before it on the same mach
     tools/pagestall history gate results/today.json --window 30 --threshold 10
 
 Each row is compared with its repetitions in the last runs (--window) of the same binary that
-measured it and were made before. A row is slower if that is significant, by more than --threshold
-and by more than the noise: the larger of what "tools/pagestall ab X X" measured on this machine,
-and of what the medians of those runs differ by among themselves.
+measured it and were made before, without those in which it failed and those of another dataset
+(seed, evict). A row is slower if that is significant, by more than --threshold and by more than the
+noise: the largest of what the repetitions show of it, of what "tools/pagestall ab X X" measured on
+this machine, and of what the next run may differ by from those before it, as far as their medians
+tell. That takes 5 runs; before, a run that differs by chance may be called slower. Some row
+exceeds it by chance in one of 200 equal runs.
 
 Exit code: 0 if no row is slower (rows of which one cannot tell may be), 1 if one is, 2 if there
 is no answer: no history to compare with, of no row one can tell, a row that those runs measured
@@ -95,9 +103,7 @@ def add_arguments(parser):
     gates.add_argument(
         "--window", type=positive, default=10, metavar="N", help="how many runs before it (10)"
     )
-    gates.add_argument(
-        "--threshold", type=percent, default=0.05, metavar="PERCENT", help="that counts (5)"
-    )
+    add_threshold(gates)
 
 
 def positive(word):
@@ -107,37 +113,15 @@ def positive(word):
     return number
 
 
-def percent(word):
-    number = float(word)
-    if not 0 < number < 1e4:
-        raise ValueError(word)
-    return number / 100
-
-
 def run(arguments):
     return arguments.act(arguments)
 
 
-def opened(arguments, create=False):
-    try:
-        from pagestall_tools.history import store
-    except ModuleNotFoundError as error:
-        raise BadInput(f"open history: install the package python3-sqlalchemy ({error})") from error
-    where = store.default_location() if arguments.db is None else arguments.db
-    return store.open_store(where, create)
-
-
 def add(arguments):
-    from pagestall_tools.machine import machine_id
-
     runs = [read(path) for path in arguments.json]
     for one in runs:
-        if not one.rows and not one.errors:
-            raise BadInput(
-                f"read '{one.path}': no repetition in it (was --benchmark_report_aggregates_only "
-                "given?)"
-            )
-    with opened(arguments, create=True) as history:
+        check(one)
+    with open_history(arguments.db, create=True) as history:
         for one in runs:
             history.check(one)
         for one in runs:
@@ -152,8 +136,22 @@ def add(arguments):
     return 0
 
 
+def check(run):
+    """Raises BadInput if it is not to be kept."""
+    if not run.rows and not run.errors:
+        raise BadInput(
+            f"read '{run.path}': no repetition in it (was --benchmark_report_aggregates_only "
+            "given?)"
+        )
+    if run.context.get("slow_down"):
+        raise BadInput(
+            f"add '{run.path}': made with --slow_down={printable(run.context['slow_down'])}, so it "
+            "is no measurement of this machine"
+        )
+
+
 def list_runs(arguments):
-    with opened(arguments) as history:
+    with open_history(arguments.db) as history:
         machines = history.machines()
         if arguments.machine is not None:
             machine = one_machine(machines, arguments.machine)
@@ -164,14 +162,16 @@ def list_runs(arguments):
 
 
 def print_machine(machine, fingerprint, runs):
-    print(f"machine {machine}: " + ", ".join(f"{key} {text}" for key, text in fingerprint.items()))
-    width = max([6, *(len(one.binary) for one in runs)])
+    known = ", ".join(f"{key} {text}" for key, text in fingerprint.items())
+    print(printable(f"machine {machine}: {known}"))
+    width = max([6, *(len(printable(one.binary)) for one in runs)])
     print(f"  {'date (UTC)':19}  {'commit':12}  {'binary':{width}}  rows  repetitions  failed rows")
     for one in runs:
-        print(
-            f"  {one.date:%Y-%m-%d %H:%M:%S}  {one.commit[:12]:12}  {one.binary:{width}}  "
-            f"{one.rows:4}  {one.repetitions:11}  {one.failed:11}"
+        line = (
+            f"{one.date:%Y-%m-%d %H:%M:%S}  {printable(one.commit[:12]):12}  "
+            f"{printable(one.binary):{width}}  {one.rows:4}  {one.repetitions:11}  {one.failed:11}"
         )
+        print(f"  {line}")
     print()
 
 
@@ -179,7 +179,7 @@ def one_machine(machines, beginning):
     """The ID that begins so."""
     found = [machine for machine in machines if machine.startswith(beginning)]
     if len(found) != 1:
-        known = ", ".join(found or machines) or "none"
+        known = printable(", ".join(found or machines)) or "none"
         raise BadInput(
             f"--machine {beginning}: {len(found) or 'no'} machines begin so; there are: {known}"
         )
@@ -189,7 +189,7 @@ def one_machine(machines, beginning):
 def plot(arguments):
     from pagestall_tools.history import plot as history_plot
 
-    with opened(arguments) as history:
+    with open_history(arguments.db) as history:
         return history_plot.plot(history, arguments)
 
 
@@ -197,7 +197,5 @@ def gate(arguments):
     from pagestall_tools.history import gate as history_gate
 
     contender = read(arguments.json)
-    with opened(arguments) as history:
-        return history_gate.run(
-            history, contender, arguments.window, arguments.threshold
-        )
+    with open_history(arguments.db) as history:
+        return history_gate.run(history, contender, arguments.window, arguments.threshold)

@@ -1,9 +1,15 @@
 """Compares a run with the runs before it, as tools/pagestall gate compares two."""
 
+import collections
+import dataclasses
 import sys
 
+from pagestall_tools import words
 from pagestall_tools.comparison.compare import RESOLUTION
-from pagestall_tools.comparison.gate import dataset_differences, gate, print_gate
+from pagestall_tools.comparison.gate import gate, print_gate
+from pagestall_tools.comparison.notes import dataset_differences
+from pagestall_tools.comparison.verdict_table import row_name
+from pagestall_tools.history.between_runs import LEAST, noise_between
 from pagestall_tools.machine import machine_id
 from pagestall_tools.runs import BadInput, Repetition, Run
 
@@ -13,21 +19,23 @@ def run(history, contender, window, threshold):
     machine = machine_id(contender.context)
     earlier = {
         key: context
-        for key, context in history.earlier(contender).items()
+        for key, context in history.contexts(machine, contender.binary, before=contender).items()
         if not dataset_differences(context, contender.context)
     }
-    samples = history.samples(machine, contender.binary, window, only=list(earlier))
-    known = [row for row in contender.rows if row in samples]
+    samples = history.samples(list(earlier), window)
+    known = {row: samples[row] for row in contender.rows if row in samples}
     if not known and not any(row in samples for row, _ in contender.errors):
         raise BadInput(no_history(history, contender, machine))
-    runs = max(map(len, samples.values()))
-    path = f"the last {runs} run{'s' * (runs != 1)} of {contender.binary} before it"
-    noise = known_noise({row: samples[row] for row in known}, history.noise(machine))
+    count = words.plural(max(map(len, samples.values())), "run")
+    path = f"the last {count} of {words.printable(contender.binary)} before it"
     baseline = pooled(path, list(earlier.values())[-1], samples)
+    noise = known_noise(known, history.noise(machine))
     result = gate(baseline, contender, threshold, noise=noise)
+    failures = history.failures(list(earlier)[-window:])
+    notes = [*result.notes, *failure_notes(failures), *too_few_notes(known)]
     print(f"{contender.path}, compared with {path} on machine {machine}:")
     print()
-    print_gate(result, sys.stdout)
+    print_gate(dataclasses.replace(result, notes=notes), sys.stdout)
     return result.exit_code
 
 
@@ -48,26 +56,37 @@ def known_noise(samples, measured):
     do; without a row of which neither is known."""
     noise = {}
     for row, its in samples.items():
-        known = [measured[row]] if row in measured else []
-        if len(its) > 1:
-            known.append(spread(its))
-        if known:
-            noise[row] = max(known)
+        medians = [sample.median for sample in its]
+        if min(medians) <= 0:
+            medians = [max(median, RESOLUTION) for median in medians]
+        known = [measured.get(row), noise_between(medians, len(samples))]
+        if any(one is not None for one in known):
+            noise[row] = max(one for one in known if one is not None)
     return noise
 
 
-def spread(samples):
-    """By how much the medians of runs differ among themselves, as a fraction."""
-    medians = [sample.median for sample in samples]
-    if min(medians) <= 0:
-        medians = [max(median, RESOLUTION) for median in medians]
-    return max(medians) / min(medians) - 1
+def failure_notes(failures):
+    for row, messages in failures.items():
+        for message, count in messages.items():
+            where = "an earlier run" if count == 1 else f"{count} earlier runs"
+            left_out = "it" if count == 1 else "them"
+            yield f"failed in {where}, left out of {left_out}: {row_name(row)}: {message}"
+
+
+def too_few_notes(samples):
+    counts = collections.Counter(len(its) for its in samples.values() if len(its) < LEAST)
+    for runs, rows in sorted(counts.items()):
+        yield (
+            f"{words.plural(runs, 'run')} before it measured {words.plural(rows, 'row')}: the "
+            f"noise between runs is not known yet, which takes {LEAST}"
+        )
 
 
 def no_history(history, run, machine):
     what = "no run of this machine"
     if machine in history.machines():
-        what = f"no earlier run of {run.binary} with any of these rows on this machine"
+        binary = words.printable(run.binary)
+        what = f"no earlier run of {binary} with any of these rows on this machine"
     return (
         f"gate '{run.path}': {what} ({machine}) in '{history.database}'; add one: "
         "tools/pagestall history add RUN.json"

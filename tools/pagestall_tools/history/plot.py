@@ -1,12 +1,16 @@
 """Plots a row over the runs of a machine."""
 
+import io
 import re
 import statistics
+import warnings
 
-from pagestall_tools import runs
-from pagestall_tools import words
+from pagestall_tools import runs, words
+from pagestall_tools.comparison.notes import dataset_differences
 from pagestall_tools.history.change_points import change_points
 from pagestall_tools.runs import BadInput
+from pagestall_tools.whole_file import write_whole
+from pagestall_tools.words import printable
 
 FORMATS = [".png", ".svg", ".pdf"]
 
@@ -19,20 +23,38 @@ def plot(history, arguments):
     if arguments.output.suffix not in FORMATS:
         raise BadInput(f"write '{arguments.output}': the name must end with {', '.join(FORMATS)}")
     machine, fingerprint, binary, row = choose(history, arguments)
-    samples = history.samples(machine, binary, arguments.last, row=row)[row]
+    samples, left_out = of_one_dataset(history, machine, binary, row)
+    samples = samples[-arguments.last :]
     changes = change_points([sample.median for sample in samples])
     title = (
         f"Time of each repetition, run by run, and where it changed for good\n{in_words(row)}\n"
-        f"{binary} on machine {machine}: {fingerprint.get('cpu_model', 'unknown CPU')}, "
-        f"{fingerprint.get('filesystem', 'several file systems')}"
+        + printable(
+            f"{binary} on machine {machine}: {fingerprint.get('cpu_model', 'unknown CPU')}, "
+            f"{fingerprint.get('filesystem', 'several file systems')}"
+        )
     )
-    draw(samples, changes, title, arguments.output)
+    figure = draw(samples, changes, title)
+    write_whole(arguments.output, picture(figure, arguments.output.suffix))
     for line in described(samples, changes):
         print(f"change: {line}")
     if not changes:
-        print(f"no change in {len(samples)} run{'s' * (len(samples) != 1)}")
+        print(f"no change in {words.plural(len(samples), 'run')}")
+    if left_out:
+        print(
+            f"left out: {words.plural(left_out, 'run')} of another dataset (seed, evict) than the "
+            "newest run's"
+        )
     print(arguments.output)
     return 0
+
+
+def of_one_dataset(history, machine, binary, row):
+    """([Sample] of the runs that measured what the newest one did, how many others there are)."""
+    contexts = history.contexts(machine, binary)
+    samples = history.samples(list(contexts), row=row)[row]
+    newest = contexts[samples[-1].run]
+    same = [one for one in samples if not dataset_differences(contexts[one.run], newest)]
+    return same, len(samples) - len(same)
 
 
 def choose(history, arguments):
@@ -58,7 +80,7 @@ def choose(history, arguments):
     for option, several in (("--machine", ids), ("--binary", binaries)):
         if len(several) > 1:
             raise BadInput(
-                f"plot '{arguments.row}': say {option}, one of: {', '.join(several)}"
+                f"plot '{arguments.row}': say {option}, one of: {printable(', '.join(several))}"
             )
     return ids[0], machines[ids[0]], binaries[0], rows[0]
 
@@ -77,7 +99,9 @@ def matching(known, expression):
 def listed(known):
     rows = sorted({row for row, _, _ in known})
     more = f" and {len(rows) - CANDIDATES} more" if len(rows) > CANDIDATES else ""
-    return f"there are: {', '.join(rows[:CANDIDATES])}{more}" if rows else "there are none"
+    if not rows:
+        return "there are none"
+    return f"there are: {printable(', '.join(rows[:CANDIDATES]))}{more}"
 
 
 def in_words(row):
@@ -85,7 +109,7 @@ def in_words(row):
     axes = runs.axes(row)
     axes.pop("iterations", None)
     said = [f"{words.axis(key)}: {words.value(key, text)}" for key, text in axes.items()]
-    return words.printable("; ".join([row.split("/", 1)[0], *said]) if said else row)
+    return printable("; ".join([row.split("/", 1)[0], *said]) if said else row)
 
 
 def described(samples, changes):
@@ -106,14 +130,16 @@ def described(samples, changes):
 
 
 def commit(sample):
-    return sample.commit[:12] or "unknown"
+    return printable(sample.commit[:12]) or "unknown"
 
 
-def draw(samples, changes, title, path):
+def draw(samples, changes, title):
+    """The figure."""
     import matplotlib
 
     matplotlib.use("Agg")
     matplotlib.rcParams["svg.hashsalt"] = "pagestall"  # the same picture, the same file
+    matplotlib.rcParams["text.parse_math"] = False
     from matplotlib import pyplot, ticker
 
     figure, axes = pyplot.subplots(figsize=(12, 6), layout="constrained")
@@ -141,13 +167,17 @@ def draw(samples, changes, title, path):
         fontsize=8,
     )
     axes.legend(loc="best", fontsize=8)
-    try:
-        figure.savefig(path, dpi=120, metadata=undated(path))
-    except OSError as error:
-        raise BadInput(f"write '{path}': {error.strerror}") from error
-    finally:
-        pyplot.close(figure)
+    return figure
 
 
-def undated(path):
-    return {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix)
+def picture(figure, suffix):
+    """The bytes of a file with that suffix; without the date where it would be in them."""
+    from matplotlib import pyplot
+
+    undated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+    made = io.BytesIO()
+    with warnings.catch_warnings():  # of glyphs that no font here has
+        warnings.simplefilter("ignore")
+        figure.savefig(made, format=suffix[1:], dpi=120, metadata=undated.get(suffix))
+    pyplot.close(figure)
+    return made.getvalue()

@@ -10,12 +10,22 @@ import statistics
 from sqlalchemy import func, select
 
 from pagestall_tools.history import schema
-from pagestall_tools.history.database import Database, default_location
+from pagestall_tools.history.database import Database
+from pagestall_tools.history.schema import ERRORS, MACHINES, NOISE, REPETITIONS, RUNS
 from pagestall_tools.machine import fingerprint, machine_id
 from pagestall_tools.runs import NOT_AVAILABLE, BadInput
-from pagestall_tools.history.schema import ERRORS, MACHINES, NOISE, REPETITIONS, RUNS
 
-__all__ = ["Store", "default_location", "open_store", "utc"]
+# What is "not available here" is no failure.
+IS_FAILURE = ~ERRORS.c.message.startswith(NOT_AVAILABLE, autoescape=True)
+
+# A row that failed in some of a run's repetitions is no measurement: the others are not what
+# they would be without.
+IS_WHOLE = (
+    ~select(ERRORS)
+    .where(ERRORS.c.run == REPETITIONS.c.run, ERRORS.c.row == REPETITIONS.c.row, IS_FAILURE)
+    .correlate(REPETITIONS)
+    .exists()
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +44,7 @@ class Summary:
 class Sample:
     """What a run measured of a row."""
 
+    run: int  # its key
     date: datetime.datetime
     commit: str
     seconds: list
@@ -152,7 +163,7 @@ class Store:
         )
         failed = (
             select(ERRORS.c.run, func.count(ERRORS.c.row.distinct()).label("rows"))
-            .where(~ERRORS.c.message.startswith(NOT_AVAILABLE, autoescape=True))
+            .where(IS_FAILURE)
             .group_by(ERRORS.c.run)
             .subquery()
         )
@@ -167,52 +178,61 @@ class Store:
         return [Summary(*line[:3], *(one or 0 for one in line[3:])) for line in self._read(query)]
 
     def rows(self, machine):
-        """Every (row, binary) that was measured."""
+        """Every (row, binary) that was measured in some run without a failure."""
         query = (
             select(REPETITIONS.c.row, RUNS.c.binary)
             .join(RUNS, RUNS.c.id == REPETITIONS.c.run)
-            .where(RUNS.c.machine == machine)
+            .where(RUNS.c.machine == machine, IS_WHOLE)
             .distinct()
         )
         return sorted(map(tuple, self._read(query)))
 
-    def earlier(self, run):
-        """{key: context} of the runs of its binary that were made on its machine before it (or
-        in the same second), in order of date."""
+    def contexts(self, machine, binary, before=None):
+        """{key: context} of its runs on the machine, in order of date; of those that were made
+        before a Run (or in the same second) if it is given."""
         query = select(RUNS.c.id, RUNS.c.context).where(
-            RUNS.c.machine == machine_id(run.context),
-            RUNS.c.binary == run.binary,
-            RUNS.c.date <= date_of(run),
-            RUNS.c.digest != digest(run),
+            RUNS.c.machine == machine, RUNS.c.binary == binary
         )
+        if before is not None:
+            query = query.where(RUNS.c.date <= date_of(before), RUNS.c.digest != digest(before))
         return dict(map(tuple, self._read(query.order_by(RUNS.c.date, RUNS.c.id))))
 
-    def samples(self, machine, binary, last, row=None, only=None):
-        """{row: [Sample]}: of the row, or of all, the `last` runs that measured it, in order of
-        date. `only` of these keys."""
+    def samples(self, runs, last=None, row=None):
+        """{row: [Sample]} of the runs with these keys: of each row, or of the one, the `last`
+        that measured it (else all), in order of date. Where a row failed, it is left out."""
         age = func.dense_rank().over(
             partition_by=REPETITIONS.c.row, order_by=(RUNS.c.date.desc(), RUNS.c.id.desc())
         )
         query = (
             select(RUNS.c.id, RUNS.c.date, RUNS.c.commit, REPETITIONS, age.label("age"))
             .join(RUNS, RUNS.c.id == REPETITIONS.c.run)
-            .where(RUNS.c.machine == machine, RUNS.c.binary == binary)
+            .where(RUNS.c.id.in_(runs), IS_WHOLE)
         )
         if row is not None:
             query = query.where(REPETITIONS.c.row == row)
-        if only is not None:
-            query = query.where(RUNS.c.id.in_(only))
         ranked = query.subquery()
         columns = (ranked.c.row, ranked.c.id, ranked.c.date, ranked.c.commit, ranked.c.seconds)
+        query = select(*columns).order_by(ranked.c.row, ranked.c.age.desc(), ranked.c.index)
+        if last is not None:
+            query = query.where(ranked.c.age <= last)
         samples = {}
-        for its_row, run, date, commit, seconds in self._read(
-            select(*columns)
-            .where(ranked.c.age <= last)
-            .order_by(ranked.c.row, ranked.c.age.desc(), ranked.c.index)
-        ):
-            runs = samples.setdefault(its_row, {})
-            runs.setdefault(run, Sample(date, commit, [])).seconds.append(seconds)
-        return {its_row: list(runs.values()) for its_row, runs in samples.items()}
+        for its_row, run, date, commit, seconds in self._read(query):
+            known = samples.setdefault(its_row, {})
+            known.setdefault(run, Sample(run, date, commit, [])).seconds.append(seconds)
+        return {its_row: list(known.values()) for its_row, known in samples.items()}
+
+    def failures(self, runs):
+        """{row: {message: in how many}} of the runs with these keys."""
+        query = (
+            select(ERRORS.c.row, ERRORS.c.message, func.count())
+            .where(ERRORS.c.run.in_(runs), IS_FAILURE)
+            .group_by(ERRORS.c.row, ERRORS.c.message)
+            .order_by(ERRORS.c.row, ERRORS.c.message)
+        )
+        failures = {}
+        for row, message, count in self._read(query):
+            failures.setdefault(row, {})[message] = count
+        return failures
 
     def _read(self, query):
         with self.database.transaction("read history") as connection:
@@ -235,10 +255,14 @@ def errors_of(run):
 
 
 def digest(run):
-    """The same for the same run, wherever its file is."""
-    identity = [run.context.get(key) for key in ("date", "host_name", "executable")]
-    content = [run.context, repetitions_of(run), errors_of(run)]
-    return hashlib.sha256(json.dumps([identity, content], sort_keys=True).encode()).hexdigest()
+    """The same for the same run, wherever its file is, and whatever this program reads of its
+    counters: it is of the context, the times and the errors."""
+    times = [
+        [row, one.index, one.seconds] for row, reps in run.rows.items() for one in reps
+    ]
+    errors = [[row, message, count] for (row, message), count in run.errors.items()]
+    content = json.dumps([run.context, times, errors], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 def date_of(run):
