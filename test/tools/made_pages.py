@@ -11,7 +11,11 @@ LOOKUP = (
     "/record_kib:4/files:8/mib:256/iterations:1/real_time"
 )
 
-EVIL = "<script>alert(1)<|script>\"'&$\\frac{1}{0}$\x1b[31m\u202e{0.x}"
+# Sets `ran` in a browser, wherever it is not escaped.
+EVIL = (
+    '$\\frac{1}{0}$<img src=x onerror="ran=1"><script>ran=1</script>'
+    "\"'&\x1b[31m\u202e{0.x}"
+)
 
 # Around a middle, as noise would have it.
 NOISE = [1, 1.01, 0.99, 1.02, 0.98, 1]
@@ -120,7 +124,7 @@ def hostile(scratch):
     evil += [repetitions(f"stall_max/exec:async/load:{text}", [1, 2])]
     evil += [[failure(text, text)], [failure(f"x{text}", "not available here: " + text)]]
     return report(
-        scratch, *article(), *evil, name=f"{EVIL.replace(chr(27), '')}.json",
+        scratch, *article(), *evil, name=f"{text.replace(chr(27), '')}.json",
         also=[write_run(scratch / "other.json", *article(), *evil)],
         host_name=EVIL, cpu_model=[EVIL, {EVIL: 1}], **{EVIL: EVIL},
     )  # fmt: skip

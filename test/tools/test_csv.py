@@ -98,7 +98,7 @@ def test_errors_are_lines_without_seconds_that_say_how_often(scratch):
     "text",
     [
         "=1+2", "+1+2", "-1+cmd|' /C calc'!A0", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "  =1",
-        "\uff1d1", '=HYPERLINK("http://example.org";"x")',
+        "\uff1d1", '=HYPERLINK("http://example.org")',
     ],
 )  # fmt: skip
 def test_text_is_never_a_formula(scratch, text):
@@ -108,6 +108,21 @@ def test_text_is_never_a_formula(scratch, text):
     for one in table(path):
         cells = [one["commit"], one["date"], one["error"] or one["row"]]
         assert all(cell.startswith("'") for cell in cells), cells
+
+
+def test_text_is_no_formula_where_a_semicolon_separates_cells(scratch):
+    path = write_run(scratch / "run.json", [failure(MMAP, 'a;=cmd();b;"-1')], commit="a; +1;2")
+    (line,) = table(path)
+    assert line["error"] == "a;'=cmd();b;'\"-1"
+    assert line["commit"] == "a;' +1;2"
+
+
+def test_text_is_in_quotes_and_numbers_are_not(scratch):
+    row = MMAP.replace("/files", "/dir:a,b/files")
+    path = write_run(scratch / "run.json", repetitions(row, [1.5], blocked_ms=3))
+    head, line = pagestall("csv", path).stdout.splitlines()
+    assert head.startswith('"row","family","exec","io","cache","dir","files",')
+    assert line.startswith(f'"{row}","scan","async","mmap","cold","a,b",8,1,256,512,0,1.5,3.0,,,')
 
 
 def test_names_of_columns_are_text_as_well(scratch):
@@ -177,7 +192,7 @@ def test_link_stays_a_link_and_a_device_a_device(scratch):
     link, pipe = scratch / "link.csv", scratch / "pipe"
     link.symlink_to("target.csv")
     assert pagestall("csv", path, "-o", link).returncode == 0
-    assert link.is_symlink() and (scratch / "target.csv").read_text().startswith("row,")
+    assert link.is_symlink() and (scratch / "target.csv").read_text().startswith('"row",')
     os.mkfifo(pipe)
     with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE, text=True) as reader:
         assert pagestall("csv", path, "-o", pipe).returncode == 0
@@ -214,4 +229,4 @@ def test_reader_may_stop_early(scratch):
         ["sh", "-c", '"$0" csv "$1" | head -n 1', ROOT / "tools/pagestall", path],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert done.stdout.startswith("row,family,") and done.stderr == ""
+    assert done.stdout.startswith('"row","family",') and done.stderr == ""

@@ -70,7 +70,8 @@ def test_hazard_comes_first_then_references_then_remedies_by_stall(scratch):
         scans("async/mmap", HAZARD),
         [repetition("threads", "mmap", "cold", 500)],
     )
-    lines = [line[:36].split() for line in out.splitlines() if line[:5] in ("async", "threa", "seq  ")]
+    executors = ("async ", "threads ", "seq ")
+    lines = [line[:36].split() for line in out.splitlines() if line.startswith(executors)]
     assert [line[:2] for line in lines] == [
         ["async", "mmap"],
         ["threads", "mmap"],
@@ -98,7 +99,7 @@ def test_advice_is_the_fastest_warm_of_the_fastest_cold(scratch):
         "Advice for this machine: io:mmap_awaited. Cold io:mmap_awaited takes 0.505 s (0.51 of "
         "async mmap, 95 % 0."
     )
-    assert "blocks 0 ms instead of 700 and its stall p99 is 1.1 ms instead of 900;" in text
+    assert "blocks 0 ms instead of 700 and its stall p99 is 1.10 ms instead of 900;" in text
     assert "warm it takes 0.05 s." in text
     assert text.endswith("warm it is clear of the next of those, io:uring (0.2 s).")
 

@@ -17,6 +17,22 @@ def test_first_sentence_says_that_it_blocks_and_how_sure_that_is(scratch):
     assert "6 repetitions of this row" in answer
 
 
+def test_share_of_time_blocked_is_that_of_each_scan(scratch):
+    seconds, noise = [1, 2, 4, 1, 2, 4], [0.9, 0.91, 0.89, 0.92, 0.88, 0.9]
+    blocked_ms = [one * share * 1e3 for one, share in zip(seconds, noise)]
+    answer = said(report(scratch, scan("async", "mmap", "cold", seconds, 950, blocked_ms)))
+    found = re.search(r" 90 % of the time \(95 % interval (\d+) to (\d+) %", answer)
+    low, high = map(int, found.groups())
+    assert 88 <= low <= 90 <= high <= 92
+
+
+def test_share_of_time_blocked_is_at_most_all_of_it(scratch):
+    blocked_ms = [1, 900, 1100, 1e9, 2000, 3000]
+    answer = said(report(scratch, scan("async", "mmap", "cold", [1] * 6, 950, blocked_ms)))
+    assert "100 % of the time" in answer
+    assert "to 100 %)" in answer
+
+
 def test_answer_of_the_article_says_what_it_can_and_what_to_run(scratch):
     answer = said(report(scratch, *article()))
     assert "Use read. Cold read takes 0.9 s" in answer
@@ -64,7 +80,10 @@ def test_run_without_the_row_that_tells_says_so(scratch):
     assert in_memory.startswith("No, not in memory. The files are in memory (tmpfs)")
     other = said(report(scratch, *lookups()))
     assert other.startswith("Not known. This run has no scan by mmap in coroutines from a cold")
-    assert said(report(scratch)).startswith("Not known.")
+    assert "lookups by mmap blocked the executor stands below" in other
+    nothing = said(report(scratch))
+    assert nothing.startswith("Not known.")
+    assert "ookups" not in nothing
     unwatched = said(report(scratch, scan("async", "mmap", "cold", around(1))))
     assert unwatched.startswith("Not known. The executor was not watched")
 
@@ -189,8 +208,8 @@ def test_failures_are_named_and_never_averaged(scratch):
     failed = [failure(row, "not cold: 3 of 9 pages", index) for index in range(2)]
     absent = failure(ROW.format("async", "uring", "cold"), "not available here: no io_uring")
     page = report(scratch, *article(), failed, [absent])
-    assert rows(page, "What was not measured") == [[row, "not cold: 3 of 9 pages", "2"]]
-    assert rows(page, "What was not measured", 1)[0][1] == "no io_uring"
+    assert rows(page, "What was not measured") == [[row, "not cold: 3 of 9 pages", "2 of 8"]]
+    assert rows(page, "What was not measured", 1)[0][1:] == ["no io_uring", "1 of 1"]
     assert "2 repetitions failed" in page
     assert rows(page, "Time:")[2][:3] == ["8 coroutines", "mmap", "0.980"]
 

@@ -9,7 +9,7 @@ import xml.etree.ElementTree as xml
 
 import pytest
 
-from made_pages import article, dots, headings, hostile, lookups, plain, remedies, report
+from made_pages import EVIL, article, dots, headings, hostile, lookups, plain, remedies, report
 from made_pages import rows, said, scan
 from made_runs import ROW, pagestall, repetitions, write_run
 
@@ -62,10 +62,11 @@ def test_same_run_makes_the_same_page(scratch):
 
 def test_nothing_in_a_run_is_taken_for_html_svg_or_mathematics(scratch):
     page = hostile(scratch)
-    assert "<script" not in page.lower()
+    assert not re.search("<script|<img", page.lower())
     assert not re.search(r"[\x00-\x08\x0b-\x1f\u202e]", page)
-    assert page.count("&lt;script&gt;alert(1)") > 20
-    assert "\\frac{1}{0}$\\x1b[31m\\u202e{0.x}" in page
+    assert page.count("&lt;img src=x onerror=") > 20
+    assert "&lt;script&gt;ran=1&lt;/script&gt;" in page
+    assert "\\x1b[31m\\u202e{0.x}" in page
     for svg in re.findall(r"<svg.*?</svg>", page, re.DOTALL):
         xml.fromstring(svg)
     assert "$\\frac{1}{0}$" in "".join(re.findall(r"<text.*?</text>", page, re.DOTALL))
@@ -100,14 +101,19 @@ def test_figures_beyond_all_measure_make_a_page(scratch):
         (["bad.json"], "read 'bad.json': not the JSON of a finished benchmark run"),
         (["run.json", "-o", "none/x.html"], "write 'none/x.html': No such file or directory"),
         (["run.json", "-o", "run.json"], "write 'run.json': it is a run to read"),
-        (["run.json", "-o", "."], "write '.': not a regular file"),
+        (["run.json", "-o", "."], "write '.': Is a directory"),
+        (["."], "read '.': Is a directory"),
+        ([""], "read '': No such file or directory"),
+        (["/"], "read '/': Is a directory"),
         (["run.json", "--png", "run.json"], "write 'run.json': File exists"),
+        (["run.json", "--png", "taken"], "write 'taken/cold-0.png': Is a directory"),
     ],
 )
 def test_what_cannot_be_read_or_written_is_one_line(scratch, monkeypatch, words, message):
     monkeypatch.chdir(scratch)
     write_run(scratch / "run.json", *article())
     (scratch / "bad.json").write_text("{")
+    (scratch / "taken/cold-0.png").mkdir(parents=True)
     before = sorted(scratch.iterdir())
     done = pagestall("report", *words)
     assert done.returncode == 2
@@ -181,8 +187,21 @@ def test_browser_shows_it_without_overflow(scratch, width):
     assert found["smallest"] > 9
 
 
-def test_browser_runs_nothing_of_a_hostile_run(scratch):
-    hostile(scratch)
+POLICY = re.compile(r"<meta http-equiv=.*?>", re.DOTALL)
+
+
+def test_browser_finds_nothing_to_run_in_a_hostile_run(scratch):
+    page, policies = POLICY.subn("", hostile(scratch))
+    assert policies == 1
+    (scratch / "page.html").write_text(page)
     found = measure(scratch, 400)
     assert (found["scripts"], found["ran"]) == (0, 0)
     assert found["width"] <= 400
+
+
+@pytest.mark.parametrize(("policy", "ran"), [(True, 0), (False, 1)])
+def test_policy_keeps_a_browser_from_running_what_was_not_escaped(scratch, policy, ran):
+    page = report(scratch, *article()).replace("</body>", f"{EVIL}</body>")
+    (scratch / "page.html").write_text(page if policy else POLICY.sub("", page))
+    found = measure(scratch, 400)
+    assert (found["scripts"], found["ran"]) == (1, ran)

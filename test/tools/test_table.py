@@ -172,6 +172,38 @@ def test_what_is_no_finished_run_is_one_clear_line(scratch, text):
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_reader_may_stop_early(scratch):
+    table(scratch, [repetition("seq", f"read{index}", "cold", 1000) for index in range(5000)])
+    done = subprocess.run(
+        ["bash", "-c", '"$0" "$1" | head -n 1; exit ${PIPESTATUS[0]}', ROOT / "tools/table",
+         scratch / "run.json"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (141, "")
+    assert len(done.stdout.splitlines()) == 1
+
+
+def test_full_disk_is_one_clear_line(scratch):
+    table(scratch, [repetition("seq", "read", "cold", 1000)])
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run(
+            [ROOT / "tools/table", scratch / "run.json"], stdout=full, stderr=subprocess.PIPE,
+            text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr == "write standard output: No space left on device\n"
+
+
+def test_what_a_terminal_would_act_on_is_escaped(scratch):
+    done = table(
+        scratch,
+        [repetition("seq", "r\x1b[2J", "cold", 1000), error("seq", "\x1b[1m", "cold", "a\nb")],
+    )
+    assert "r\\x1b[2J" in done.stdout
+    assert "io:\\x1b[1m/" in done.stderr and "a\\nb (1 times)" in done.stderr
+    assert "\x1b" not in done.stdout + done.stderr
+
+
 def test_missing_file_is_named(scratch):
     done = subprocess.run(
         [ROOT / "tools/table", scratch / "none"], capture_output=True, text=True, check=False

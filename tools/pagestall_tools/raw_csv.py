@@ -10,21 +10,20 @@ the end of its name; error and how many repetitions had it; the run's commit and
 machine (the same text for the same machine). What was not measured is an empty cell. What failed
 is a line without seconds for each message.
 
-Numbers have all their digits. Text that a spreadsheet would take for a formula has an
-apostrophe in front, and what cannot be printed is escaped (\\n, \\x1b).
+Numbers have all their digits. Text is in quotes, has an apostrophe wherever a spreadsheet would
+take what follows for a formula, and what cannot be printed is escaped (\\n, \\x1b).
 
 Exit code: 0, or 2 if the run cannot be read or the CSV not be written."""
 
-import csv
-import os
 import re
-import stat
 import sys
 import unicodedata
 
 from pagestall_tools import runs
 from pagestall_tools.machine import machine_id
 from pagestall_tools.runs import BadInput
+from pagestall_tools.whole_file import write_whole
+from pagestall_tools.words import family, printable
 
 FIRST_AXES = ["exec", "io", "cache"]
 
@@ -45,10 +44,11 @@ def add_arguments(parser):
 
 def run(arguments):
     lines = table(runs.read(arguments.run_json))
+    text = "".join(",".join(map(field, line)) + "\n" for line in lines)
     if arguments.output:
-        write_file(arguments.output, lines)
+        write_whole(arguments.output, text)
     else:
-        write_stdout(lines)
+        write_stdout(text)
     return 0
 
 
@@ -67,8 +67,7 @@ def table(run):
     def line(row, repetition, seconds, counts, error, errors):
         place = [axes[row].get(axis) for axis in axis_names]
         counts = [counts.get(name) for name in counters]
-        family = row.split("/", 1)[0]
-        return [row, family, *place, repetition, seconds, *counts, error, errors, *origin]
+        return [row, family(row), *place, repetition, seconds, *counts, error, errors, *origin]
 
     return [
         header,
@@ -96,48 +95,31 @@ def axis_order(axis):
     return known, axis
 
 
-def cell(value):
-    """Numbers as they are: the csv module writes all their digits."""
-    if value is None or (isinstance(value, (int, float)) and not isinstance(value, bool)):
-        return value
+def field(value):
+    """As it stands in the file. The csv module would put nothing in quotes as well, which not
+    everybody reads as a number that is missing."""
+    if value is None:
+        return ""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return repr(value)
     text = str(value)
     if NUMBER.fullmatch(text):
         return text
-    # A spreadsheet may take a full-width sign for the sign, and skip spaces before it.
-    looks = unicodedata.normalize("NFKC", text).lstrip(" ")
-    guard = "'" if looks.startswith(FORMULA) else ""
-    return guard + "".join(
-        one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
-    )
+    guarded = ";".join(map(guard, text.split(";")))  # separates cells in half of Europe
+    return '"' + printable(guarded).replace('"', '""') + '"'
 
 
-def write(file, lines):
-    csv.writer(file, lineterminator="\n").writerows(map(cell, line) for line in lines)
+def guard(text):
+    # A spreadsheet may take a full-width sign for the sign, and skip what is before it.
+    looks = unicodedata.normalize("NFKC", text).lstrip(' "')
+    return f"'{text}" if looks.startswith(FORMULA) else text
 
 
-def write_stdout(lines):
+def write_stdout(text):
     try:
         with open(sys.stdout.fileno(), "w", encoding="utf-8", newline="", closefd=False) as out:
-            write(out, lines)
+            out.write(text)
     except BrokenPipeError:
         raise
     except OSError as error:
         raise BadInput(f"write standard output: {error.strerror}; the CSV is incomplete") from error
-
-
-def write_file(path, lines):
-    """Under a temporary name first. A device or a pipe is written to as it is."""
-    real = os.path.realpath(path)
-    try:
-        special = os.path.exists(real) and not stat.S_ISREG(os.stat(real).st_mode)
-        temporary = real if special else f"{real}.{os.getpid()}.part"
-        try:
-            with open(temporary, "w", encoding="utf-8", newline="") as out:
-                write(out, lines)
-            if not special:
-                os.replace(temporary, real)
-        finally:
-            if not special and os.path.exists(temporary):
-                os.unlink(temporary)
-    except OSError as error:
-        raise BadInput(f"write '{path}': {error.strerror}") from error

@@ -41,6 +41,11 @@ AXES = {
 UNITS = {"kib": "KiB", "mib": "MiB", "pct": "%", "ms": "ms", "us": "µs"}
 
 
+def family(row):
+    """What a row's name begins with: "scan", "lookup"."""
+    return row.split("/", 1)[0]
+
+
 def printable(text):
     """With what a terminal or browser would act on rather than show (control characters, changes
     of direction, half characters) as an escape."""
@@ -50,7 +55,7 @@ def printable(text):
     )
 
 
-def short(text, most=44):
+def clipped(text, most):
     """For pictures, whose room is limited."""
     text = printable(text)
     return text if len(text) <= most else text[: most - 1] + "…"

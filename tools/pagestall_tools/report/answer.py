@@ -5,9 +5,9 @@ import re
 import statistics
 
 from pagestall_tools import words
-from pagestall_tools.table.advice import HAZARD, advice
-from pagestall_tools.bootstrap import LEAST, interval, ratio_interval
+from pagestall_tools.bootstrap import LEAST, interval, pairs_interval
 from pagestall_tools.runs import values
+from pagestall_tools.table.advice import HAZARD, advice
 
 # It is blocked if it sleeps for longer than this of a scan, both in milliseconds (the probe
 # looks every millisecond) and as a share.
@@ -31,25 +31,28 @@ def answer(lines, files, filesystem=""):
     cold, warm = caches.get("cold", []), caches.get("warm", [])
     if not cold:
         return without_cold(warm, filesystem)
-    seconds, blocked = values(cold, "s"), values(cold, "blocked_ms")
-    sure = certainty(cold)
-    if not blocked or statistics.median(seconds) == 0:
+    watched = [one for one in cold if one["s"] > 0 and "blocked_ms" in one]
+    seconds, blocked = values(watched, "s"), values(watched, "blocked_ms")
+    if not watched:
         because = "The executor was not watched in this run's cold scans by mmap."
-        return Answer("Not known.", because, run("tools/run"), sure)
+        return Answer("Not known.", because, run("tools/run"), certainty(cold))
+    sure = certainty(watched)
     where = f"{words.executor('async', files)} on one thread"
     said = (
         f"{words.milliseconds(statistics.median(blocked))} of a scan's "
         f"{words.milliseconds(statistics.median(seconds) * 1e3)} ms"
     )
-    if min(len(seconds), len(blocked)) < LEAST:
+    if len(watched) < LEAST:
         because = (
             f"Cold mmap in {where} was blocked for {said} (medians), but of "
             f"{words.plural(len(seconds), 'repetition')}: it takes {LEAST} to know the noise."
         )
         return Answer("Too little data.", because, run("tools/run"), sure)
     low_ms, high_ms = interval(lambda middle: middle, [blocked])
-    low, high = (bound / 1e3 for bound in ratio_interval(blocked, seconds))
-    share = statistics.median(blocked) / 1e3 / statistics.median(seconds)
+    # No thread sleeps for longer than the scan takes, whatever two clocks make of it.
+    slept = [min(its / 1e3, scan) for its, scan in zip(blocked, seconds)]
+    share = statistics.median(its / scan for its, scan in zip(slept, seconds))
+    low, high = pairs_interval(slept, seconds)
     bounds = f"95 % interval {words.milliseconds(low_ms)} to {words.milliseconds(high_ms)} ms"
     if low_ms > LEAST_MS and low > LEAST_SHARE:
         because = (

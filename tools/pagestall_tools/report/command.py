@@ -8,21 +8,20 @@ on the machine that was measured, what to use instead, and the pictures and tabl
     tools/pagestall report before.json after.json                   # a column for each
 
 The page is one file: it loads nothing, runs nothing, prints well and can be read on a phone. Its
-sections are those that the files have rows for. Rows that failed are named in it and averaged
-nowhere.
+sections are those that the files have rows for. Repetitions that failed are in none of its
+figures; the rest of such a row is, and the page names the row and how many of how many failed.
 
 Exit codes: 0 if the page was written, also if rows of the run had failed; 2 if a file cannot be
 used or written, with one line that says why.
 """
 
-import contextlib
 import dataclasses
 import os
 import pathlib
-import tempfile
 
 from pagestall_tools import runs as runs_of
 from pagestall_tools.runs import BadInput
+from pagestall_tools.whole_file import write_whole
 
 
 def add_arguments(parser):
@@ -36,21 +35,18 @@ def add_arguments(parser):
 
 
 def run(arguments):
-    output = pathlib.Path(arguments.output or pathlib.Path(arguments.runs[0]).with_suffix(".html"))
-    if any(is_same(output, path) for path in arguments.runs):
-        raise BadInput(f"write '{output}': it is a run to read; name another file with -o")
     runs = {
         label: credible(runs_of.read(path))
         for label, path in zip(labels(arguments.runs), arguments.runs)
     }
+    output = pathlib.Path(arguments.output or pathlib.Path(arguments.runs[0]).with_suffix(".html"))
+    if any(is_same(output, path) for path in arguments.runs):
+        raise BadInput(f"write '{output}': it is a run to read; name another file with -o")
+    if arguments.png:
+        make_directory(arguments.png)
     from pagestall_tools.report import document  # after what may be wrong: matplotlib takes long
 
-    if arguments.png:
-        with writing(arguments.png):
-            os.makedirs(arguments.png, exist_ok=True)
-    with writing(arguments.png):
-        text = document.page(runs, arguments.png)
-    write(output, text)
+    write_whole(output, document.page(runs, arguments.png))
     print(output)
     return 0
 
@@ -90,31 +86,8 @@ def credible(run):
     return dataclasses.replace(run, rows=rows)
 
 
-@contextlib.contextmanager
-def writing(path):
+def make_directory(path):
     try:
-        yield
-    except OSError as error:
-        raise BadInput(f"write '{error.filename or path}': {error.strerror}") from error
-
-
-def write(path, text):
-    """Under another name first, so that there is never half a page under this one."""
-    if path.exists() and not path.is_file():
-        raise BadInput(f"write '{path}': not a regular file; name another with -o")
-    path = path.resolve() if path.is_symlink() else path
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
+        os.makedirs(path, exist_ok=True)
     except OSError as error:
         raise BadInput(f"write '{path}': {error.strerror}") from error
-    try:
-        with writing(path), os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            mask = os.umask(0)
-            os.umask(mask)
-            os.fchmod(file.fileno(), 0o666 & ~mask)
-        with writing(path):
-            os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise

@@ -4,10 +4,12 @@ import dataclasses
 import re
 
 from pagestall_tools import words
-from pagestall_tools.report import families, remedies, run_sections, scans
+from pagestall_tools.report import lookups, questions, remedies, run_sections, scans, stalls, times
 from pagestall_tools.report.answer import Answer, answer
+from pagestall_tools.report.columns import columns as columns_of
+from pagestall_tools.report.gallery import Gallery
 from pagestall_tools.report.html import Html, element, page as page_of, paragraph
-from pagestall_tools.report.pictures import Gallery
+from pagestall_tools.report.rows import SOURCES_OWN
 from pagestall_tools.runs import axes
 
 
@@ -21,18 +23,18 @@ def page(runs, png_directory=None):
         rest = {row: one for row, one in run.rows.items() if swept or row not in whole}
         shown[label] = dataclasses.replace(run, rows={} if swept else whole)
         others[label] = dataclasses.replace(run, rows=rest)
-    columns = scans.columns(shown)
+    columns = columns_of(shown)
     return page_of(
         f"Pagestall: {', '.join(runs)}",
         element("h1", "Does mmap block an async executor here, and what should it use?"),
-        *answers(columns),
+        *answers(columns, lookups.are_in(others)),
         about(runs),
         scans.article_section(columns, gallery),
-        scans.stalls_section(columns, gallery),
+        stalls.stalls_section(columns, gallery),
         remedies.remedies_section(columns, gallery),
-        families.lookups_section(others, gallery),
-        families.questions_section(others),
-        families.times_section(others),
+        lookups.lookups_section(others, gallery),
+        questions.questions_section(others),
+        times.times_section(others),
         run_sections.drift_section(runs, gallery),
         run_sections.machine_section(runs),
         run_sections.failures_section(runs),
@@ -44,14 +46,14 @@ def is_sweep(rows):
     seen = set()
     for row in rows:
         known = axes(row).items()
-        key = tuple(one for one in known if one[0] not in families.SOURCES_OWN)
+        key = tuple(one for one in known if one[0] not in SOURCES_OWN)
         if key in seen:
             return True
         seen.add(key)
     return False
 
 
-def answers(columns):
+def answers(columns, has_lookups):
     """One for each dataset, place and run that can tell; if none can, what is missing."""
     made = [
         (column, answer(column.lines, column.shape[0], column.filesystem())) for column in columns
@@ -59,7 +61,9 @@ def answers(columns):
     known = [one for one in made if one[1].verdict != "Not known."] or made[:1]
     chosen = [one for one in known if not any(says_more(other, one) for other in known)]
     if not chosen:
-        return [block("", answer({}, ""))]
+        said = answer({}, "")
+        below = "For how long lookups by mmap blocked the executor stands below, under Lookups."
+        return [block("", dataclasses.replace(said, sure=below) if has_lookups else said)]
     return [block(column.label if len(chosen) > 1 else "", said) for column, said in chosen]
 
 

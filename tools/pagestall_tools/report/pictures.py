@@ -1,27 +1,17 @@
-"""The report's pictures: SVG to go into the page, and PNG. The same run makes the same bytes.
+"""What the report's pictures show.
 
 They are as wide as a phone, so that their text can be read there. A group of dots has an id
 that begins with "dots-" and a <use> for each repetition.
 """
 
-import io
 import itertools
-import os
-import re
 import statistics
-import warnings
-import xml.etree.ElementTree as xml
 
-import matplotlib
+from matplotlib import pyplot
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-matplotlib.use("Agg")
-
-from matplotlib import pyplot  # noqa: E402
-from matplotlib.lines import Line2D  # noqa: E402
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator  # noqa: E402
-
-from pagestall_tools.report.html import Html  # noqa: E402
-from pagestall_tools.words import brief_source, number, plain_source, printable, short  # noqa: E402
+from pagestall_tools.words import brief_source, clipped, number, plain_source
 
 # Of Okabe and Ito, which the colour-blind can tell apart.
 BLACK, ORANGE, SKY, GREEN, BLUE, RED, PURPLE = (
@@ -30,21 +20,6 @@ BLACK, ORANGE, SKY, GREEN, BLUE, RED, PURPLE = (
 GREY = "#767676"
 
 WIDTH = 4.3  # inches
-SVG = "http://www.w3.org/2000/svg"
-LINK = "{http://www.w3.org/1999/xlink}href"
-
-STYLE = {
-    "font.size": 8.5,
-    "font.family": "DejaVu Sans",
-    "text.parse_math": False,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "pagestall",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": GREY,
-    "xtick.color": "#444444",
-    "ytick.color": "#444444",
-}
 
 
 def colour(source):
@@ -56,48 +31,6 @@ def colour(source):
         return ORANGE
     kinds = [("read", BLUE), ("uring", GREEN), ("uncached", SKY), ("mmap_", PURPLE)]
     return next((hue for begin, hue in kinds if plain.startswith(begin)), BLACK)
-
-
-class Gallery:
-    """Makes each picture for the page and, if a directory is given, as DIRECTORY/NAME.png."""
-
-    def __init__(self, directory=None):
-        self.directory = directory
-        matplotlib.rcParams.update(STYLE)
-
-    def add(self, figure, name, alternative):
-        with warnings.catch_warnings():  # of glyphs that no font here has
-            warnings.simplefilter("ignore")
-            if self.directory:
-                path = os.path.join(self.directory, f"{name}.png")
-                figure.savefig(path, dpi=200, metadata={"Software": None})
-            text = io.BytesIO()
-            figure.savefig(text, format="svg", metadata={"Date": None})
-        pyplot.close(figure)
-        return inline(text.getvalue(), name, alternative)
-
-
-def inline(svg, name, alternative):
-    """For a page that holds several: with ids of its own, and without what only a file needs."""
-    xml.register_namespace("", SVG)
-    root = xml.fromstring(svg)
-    for metadata in root.findall(f"{{{SVG}}}metadata"):
-        root.remove(metadata)
-    for node in root.iter():
-        if re.fullmatch(r"[a-z0-9]+_\d+", node.get("id", "")):
-            del node.attrib["id"]
-        elif "id" in node.attrib and not node.get("id").startswith("dots-"):
-            node.set("id", f"{name}-{node.get('id')}")
-        if LINK in node.attrib:
-            node.set("href", f"#{name}-{node.attrib.pop(LINK)[1:]}")
-        for key in ("clip-path", "style"):
-            if "url(#" in node.get(key, ""):
-                node.set(key, node.get(key).replace("url(#", f"url(#{name}-"))
-    for key in ("width", "height", "version"):
-        root.attrib.pop(key, None)
-    root.set("role", "img")
-    root.set("aria-label", printable(alternative))
-    return Html(xml.tostring(root, encoding="unicode"))
 
 
 def scatter(axes, x, y, hue, gid, size=4.5):
@@ -112,7 +45,7 @@ def scatter(axes, x, y, hue, gid, size=4.5):
 
 def legend(figure, entries):
     handles = [
-        Line2D([], [], marker="o", linestyle="none", color=hue, label=short(label, 30))
+        Line2D([], [], marker="o", linestyle="none", color=hue, label=clipped(label, 30))
         for label, hue in entries
     ]
     figure.legend(
@@ -139,7 +72,7 @@ def lanes(gallery, name, rows, axis, limit, alternative):
     at = 0
     for row, (label, all_series) in enumerate(rows):
         axes.text(
-            0, at + head / 2 - 0.05, short(label, 48), va="center", zorder=1,
+            0, at + head / 2 - 0.05, clipped(label, 48), va="center", zorder=1,
             transform=axes.get_yaxis_transform(), bbox={"color": "white", "pad": 0.5},
         )  # fmt: skip
         at += head
@@ -214,7 +147,7 @@ def ladder(gallery, name, points, alternative):
     axes.set_xlabel("stall p99, ms (quieter →)")
     axes.set_ylabel("MiB/s, cold")
     labels = [
-        (max(stall, 0.01), speed, short(brief_source(source), 30), colour(source))
+        (max(stall, 0.01), speed, clipped(brief_source(source), 30), colour(source))
         for source, stall, speed in points
     ]
     label_right(figure, axes, labels, 8)
@@ -248,7 +181,7 @@ def shares(gallery, name, series, alternative):
             for one in known[percent]
         ]
         scatter(axes, *zip(*dots), hue, f"dots-{name}-{index}", 3)
-        labels.append((x[-1], middles[-1], short(source, 26), hue))
+        labels.append((x[-1], middles[-1], clipped(source, 26), hue))
     axes.set_yscale("log")
     plain_log(axes.yaxis, finer=True)
     axes.set_xlim(-0.15, max(len(percents) - 0.9, 0.15))

@@ -4,7 +4,8 @@ import json
 import statistics
 
 from pagestall_tools.report import pictures
-from pagestall_tools.report.html import Html, element, figure, paragraph, section, side_by_side, table
+from pagestall_tools.report.html import Html, element, figure, paragraph
+from pagestall_tools.report.html import section, side_by_side, table
 from pagestall_tools.runs import NOT_AVAILABLE, axes
 
 # Of no use to a reader.
@@ -79,14 +80,18 @@ def failures_section(runs):
         for (row, message), count in run.errors.items():
             answer = message.startswith(NOT_AVAILABLE)
             reason = message.removeprefix(NOT_AVAILABLE) if answer else message
-            line = [row, reason, str(count)] + ([label] if len(runs) > 1 else [])
+            line = [row, reason, f"{count} of {attempts(run, row)}"]
+            line += [label] if len(runs) > 1 else []
             (unavailable if answer else failed).append(line)
-    heads = [["row", "why", "times", *["file"] * (len(runs) > 1)]]
+    heads = [["row", "why", "repetitions", *["file"] * (len(runs) > 1)]]
     parts = []
     if failed:
         parts += [
             element("h3", "Failed"),
-            paragraph("These repetitions are in none of the figures above."),
+            paragraph(
+                "These repetitions are in none of the figures above. Those that their rows have "
+                "beside them are."
+            ),
             table(heads, failed, texts=2, long={0, 1}),
         ]
     if unavailable:
@@ -96,6 +101,12 @@ def failures_section(runs):
             table(heads, unavailable, texts=2, long={0, 1}),
         ]
     return section("What was not measured", *parts) if parts else Html("")
+
+
+def attempts(run, row):
+    """How many repetitions were begun."""
+    failed = sum(count for (one, _), count in run.errors.items() if one == row)
+    return failed + len(run.rows.get(row, []))
 
 
 def failure_count(runs):

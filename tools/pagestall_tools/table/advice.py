@@ -4,6 +4,7 @@ import statistics
 
 from pagestall_tools.bootstrap import LEAST, ratio_interval
 from pagestall_tools.runs import values
+from pagestall_tools.words import milliseconds, number
 
 HAZARD = ("async", "mmap")
 
@@ -94,7 +95,7 @@ def advice(lines):
 def figures(best, hazard):
     low, high = ratio_interval(best.cold_s, hazard.cold_s)
     blocked, its_blocked, stall, its_stall = (
-        number(statistics.median(sample))
+        milliseconds(statistics.median(sample))
         for sample in (best.blocked_ms, hazard.blocked_ms, best.stall_ms, hazard.stall_ms)
     )
     return (
@@ -122,8 +123,3 @@ def reason(best, quiet, as_fast, equals):
         "Cold it is within the noise of the fastest remedy; warm it is clear of the next of "
         f"those, {following.name} ({number(following.warm())} s)."
     )
-
-
-def number(value):
-    """Three digits that count, at most three behind the point."""
-    return f"{value:.0f}" if value >= 100 else f"{round(value, 3):.3g}"

@@ -1,11 +1,11 @@
 """The ladder of remedies: what each configuration takes, from the hazard down to what stalls
 the executor least."""
 
-import statistics
 import textwrap
 
+from pagestall_tools.medians import median
+from pagestall_tools.runs import count, name
 from pagestall_tools.table.advice import HAZARD, advice
-from pagestall_tools.runs import count, name, values
 
 WIDTH = 100
 
@@ -20,11 +20,6 @@ COLUMNS = [
     ("threads", "cold", "threads", 0, 8),
     ("MiB", "cold", "memory_mib", 1, 7),
 ]
-
-
-def median(repetitions, key):
-    known = values(repetitions, key)
-    return statistics.median(known) if known else None
 
 
 def rung(line):

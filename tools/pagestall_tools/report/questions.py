@@ -1,0 +1,69 @@
+"""The report's section on questions: families of rows that differ in what they ask about."""
+
+from pagestall_tools import words
+from pagestall_tools.medians import figures, median
+from pagestall_tools.report.html import Html, element, section, table
+from pagestall_tools.report.lookups import LOOKUPS
+from pagestall_tools.report.rows import differing, headings, labels, repetitions_of, rows_of
+from pagestall_tools.report.rows import runs_with
+from pagestall_tools.report.times import TIMES
+from pagestall_tools.runs import values
+from pagestall_tools.words import family
+
+# What each family of rows asks.
+QUESTIONS = {
+    "prefetch": "Does the CPU's prefetch instruction help?",
+    "advice": "Does advice on the mapping (madvise) help?",
+    "readahead": "Does advice on the file (posix_fadvise, readahead) help?",
+    "fill": "Does it matter how the page cache was filled?",
+    "order": "What if blocks are read in a random order?",
+    "stride": "What if fewer bytes are touched?",
+    "files": "What if there are fewer files?",
+    "resident": "How much has to be in memory?",
+    "lookup_advice": "Does advice help lookups?",
+    "probe_cost": "What does the probe itself cost?",
+    "scan": "Which chunks, and how many ahead?",
+}
+
+
+def questions_section(runs):
+    asked = dict.fromkeys(
+        family(row)
+        for run in runs.values()
+        for row in run.rows
+        if family(row) not in TIMES and family(row) not in LOOKUPS
+    )
+    known = [one for one in QUESTIONS if one in asked]
+    parts = [
+        part
+        for one in known + [one for one in asked if one not in QUESTIONS]
+        for part in question(runs, one)
+    ]
+    return section("Questions: what changes the hazard", *parts) if parts else Html("")
+
+
+def question(runs, asked):
+    rows = rows_of(runs, lambda row: family(row) == asked)
+    having = runs_with(runs, rows)
+    names = differing(rows) or ["exec"]
+    blocked = any(
+        "blocked_ms" in one.counters
+        for run in having.values()
+        for row in rows
+        for one in run.rows.get(row, [])
+    )
+    own = ["median, s", "minimum, s"] + (["blocked, ms"] if blocked else [])
+    lines = []
+    for row in rows:
+        line = labels(row, names)
+        for run in having.values():
+            measured = figures(run.rows.get(row, []))
+            line.append(words.cell(median(measured, "s")))
+            line.append(words.cell(min(values(measured, "s"), default=None)))
+            if blocked:
+                line.append(words.milliseconds(median(measured, "blocked_ms")))
+        lines.append(line)
+    title = QUESTIONS.get(asked, f"Rows of the family {asked.replace('_', ' ')}")
+    caption = f"{repetitions_of(having, rows)} of each row."
+    heads = headings(names, own, having)
+    return element("h3", title), table(heads, lines, texts=len(names), caption=caption)

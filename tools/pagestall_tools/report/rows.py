@@ -1,0 +1,68 @@
+"""The rows of a family beside each other: in which axes they differ, and in what order."""
+
+from pagestall_tools import words
+from pagestall_tools.runs import axes
+
+# Axes of a source: of what size its reads are, and how many ahead.
+SOURCES_OWN = ("buffer_kib", "chunk_kib", "ahead")
+
+
+def differing(rows):
+    """The names of axes in which rows differ, in the rows' order; a source's own only if rows of
+    one source differ in it."""
+    all_axes = [axes(row) for row in rows]
+    names = dict.fromkeys(name for known in all_axes for name in known if name != "iterations")
+    return [
+        name
+        for name in names
+        if len({known.get(name) for known in all_axes}) > 1
+        and not (name in SOURCES_OWN and is_of_source(name, all_axes))
+    ]
+
+
+def is_of_source(name, all_axes):
+    """Whether a row's source decides its value."""
+    pairs = {(known.get("io"), known.get(name)) for known in all_axes}
+    return len(pairs) == len({source for source, _ in pairs})
+
+
+def labels(row, names):
+    known = axes(row)
+    return [words.value(name, known.get(name, "–")) for name in names]
+
+
+def headings(names, own, runs):
+    """Those of a table that has `names` once and `own` for each run: whose they are stands above
+    if there are several."""
+    heads = [[*map(words.axis, names), *own * len(runs)]]
+    if len(runs) > 1:
+        heads.insert(0, [*[""] * len(names), *((label, len(own)) for label in runs)])
+    return heads
+
+
+def runs_with(runs, rows):
+    """Of {label: run}, those that have measured one of the rows."""
+    return {label: run for label, run in runs.items() if any(row in run.rows for row in rows)}
+
+
+def rows_of(runs, wanted):
+    """Those of a family, in order: known sources as the suite has them, numbers by size."""
+    return sorted({row for run in runs.values() for row in run.rows if wanted(row)}, key=order)
+
+
+def order(row):
+    known = list(words.SOURCES)
+    parts = []
+    for name, text in axes(row).items():
+        rank = known.index(text) if name == "io" and text in known else len(known)
+        number = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else -1
+        parts.append((name != "load", rank, number, text))
+    return parts, row
+
+
+def repetitions_of(runs, rows):
+    """ "3 repetitions", "3 to 5 repetitions" """
+    counts = {len(run.rows[row]) for run in runs.values() for row in rows if row in run.rows}
+    if len(counts) == 1:
+        return words.plural(counts.pop(), "repetition")
+    return f"{min(counts)} to {max(counts)} repetitions"
