@@ -1,5 +1,7 @@
 """tools/pagestall ab: verdicts and noise, of binaries that take no time."""
 
+import pytest
+
 from conftest import ROOT
 from made_binaries import FLAT, MMAP, READ, began, empty_history, made, timed  # noqa: F401
 from made_runs import CONTEXT, failure, repetitions
@@ -66,7 +68,7 @@ def test_noise_that_was_measured_keeps_a_difference_from_counting(made):
     done = made.ab(a, b, "--rounds=12")
     assert done.returncode == 2, done.stdout
     assert "within the noise" in done.stdout
-    assert "showed it in 1 of 1 rows" in done.stdout
+    assert "in 1 of 1 row no less than what equal runs differed by" in done.stdout
     elsewhere = [made.binary(side, timed([factor * one for one in FLAT]),
                              context=CONTEXT | {"cpu_model": "another"})
                  for side, factor in (("a", 1), ("b", 1.2))]  # fmt: skip
@@ -174,6 +176,58 @@ def test_builds_that_are_not_alike_are_noted(began):
     a = began.binary("a", timed(FLAT))
     b = began.binary("b", timed(FLAT), context=CONTEXT | {"build_type": "Debug"})
     assert "note: different, build_type: Release / Debug" in began.ab(a, b, "--rounds=12").stdout
+
+
+@pytest.mark.parametrize("seed", [0, 2], ids=["one order", "the other"])
+def test_what_casts_doubt_is_noted_as_by_gate(began, seed):
+    odd = {
+        "kernel": "Linux 6.19.1 x86_64", "executable": "/opt/questions_bench", "seed": "2",
+        "slow_down": "read:10", "load_avg": [9.5, 1, 1], "build_type": "Debug",
+    }  # fmt: skip
+    context = {key: value for key, value in CONTEXT.items() if key != "evict"} | odd
+    a, b = began.binary("a", timed(FLAT)), began.binary("b", timed(FLAT), context=context)
+    done = began.ab(a, b, "--rounds=12", f"--seed={seed}")
+    notes = [line for line in done.stdout.splitlines() if line.startswith("note: ")]
+    assert notes == [
+        "note: different, build_type: Release / Debug",
+        "note: different, seed: 1 / 2",
+        "note: different binaries: article_bench / questions_bench",
+        "note: kernel: Linux 6.18.5 x86_64 / Linux 6.19.1 x86_64",
+        "note: evict: fadvise in the run of A, unknown in the run of B",
+        "note: the run of B is a debug build: its times say little of a release",
+        "note: the run of B was made with --slow_down=read:10",
+        "note: the machine was busy before the run of B: load 9.5, 2 CPUs",
+    ]
+
+
+def test_history_that_cannot_be_read_is_told_before_anything_runs(began):
+    began.db.write_text("no database")
+    a, b = (began.binary(side, timed(FLAT)) for side in "ab")
+    done = began.ab(a, b, "--rounds=12")
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line == f"error: open history '{began.db}': file is not a database"
+    assert began.calls() == []
+
+
+@pytest.mark.parametrize("date", [None, "yesterday"])
+def test_noise_that_has_no_date_is_refused_after_the_first_round(made, date):
+    context = CONTEXT | {"date": date}
+    if date is None:
+        del context["date"]
+    a = made.binary("a", timed(FLAT), context=context)
+    done = made.ab(a, a, "--rounds=12")
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: read '") and "no date in its context" in line
+    assert len(made.calls()) == 2
+    assert made.noise() == {}
+
+
+def test_verdict_needs_no_date(began):
+    context = {key: value for key, value in CONTEXT.items() if key != "date"}
+    a, b = (began.binary(side, timed(FLAT), context=context) for side in "ab")
+    assert began.ab(a, b, "--rounds=12").returncode == 0
 
 
 def test_history_of_nobody_is_not_begun_by_a_comparison(made, monkeypatch):

@@ -11,7 +11,10 @@ from conftest import ROOT
 sys.path.insert(0, str(ROOT / "tools"))
 
 from pagestall_tools.comparison import compare as module  # noqa: E402
-from pagestall_tools.comparison.compare import adjust, compare, compare_pairs, print_verdicts  # noqa: E402
+from pagestall_tools.comparison.compare import (  # noqa: E402
+    benjamini_hochberg, compare, compare_pairs,
+)  # fmt: skip
+from pagestall_tools.comparison.verdict_table import print_verdicts  # noqa: E402
 
 ROW = (
     "scan/exec:{}/io:read/cache:warm/buffer_kib:64"
@@ -77,10 +80,24 @@ def test_large_and_significant_within_the_noise_is_not_slower():
     assert only(compare(samples, noise={"row": 0.19})).verdict == "slower"
     verdict = only(compare(samples, noise={"row": 0.21}))
     assert verdict.p < 0.005 and verdict.low > 1
-    assert (verdict.verdict, verdict.why) == ("cannot tell", "within the noise of 21.0 %")
+    assert (verdict.verdict, verdict.why) == ("cannot tell", "within the noise of 21 %")
     faster = {"row": samples["row"][::-1]}
     assert only(compare(faster, noise={"row": 0.19})).verdict == "faster"
     assert only(compare(faster, noise={"row": 0.21})).verdict == "cannot tell"
+
+
+@pytest.mark.parametrize("comparison", [compare, compare_pairs])
+def test_noise_that_was_measured_makes_no_shaky_row_quiet(comparison):
+    samples = {"row": (noisy(1, 20, 0.2, seed=1), noisy(1.4, 20, 0.2, seed=2))}
+    own = only(comparison(samples)).noise
+    assert only(comparison(samples, noise={"row": own / 2})).noise == own > 0.05
+    assert only(comparison(samples, noise={"row": own * 2})).noise == own * 2
+
+
+def test_noise_that_was_measured_is_no_word_on_a_machine_that_changed():
+    rows = rows_that_differ([1.3] * 6)
+    quiet = dict.fromkeys(rows, 0.01)
+    assert {verdict.verdict for verdict in compare(rows, noise=quiet)} == {"cannot tell"}
 
 
 def test_an_interval_that_includes_1_is_not_slower(monkeypatch):
@@ -131,6 +148,22 @@ def test_what_all_rows_do_alike_may_be_the_machine():
     assert {verdict.verdict for verdict in compare(rows_that_differ([1.3] * 3))} == {"slower"}
 
 
+def said_of_rows_that_differ(factors):
+    return [verdict.verdict for verdict in compare(rows_that_differ(factors))]
+
+
+def test_rows_that_go_apart_are_not_the_machine():
+    apart = said_of_rows_that_differ([1.3, 1.3, 1.3, 1 / 1.3, 1 / 1.3, 1 / 1.3])
+    assert apart == ["slower"] * 3 + ["faster"] * 3
+    few_against_many = said_of_rows_that_differ([1.3, 1.3] + [1 / 1.3] * 4)
+    assert few_against_many == ["slower"] * 2 + ["cannot tell"] * 4
+
+
+def test_a_machine_that_changed_could_hide_what_stayed_as_it_was():
+    said = said_of_rows_that_differ([1.01, 0.99] + [1.3] * 4)
+    assert said == ["cannot tell"] * 6
+
+
 @pytest.mark.parametrize("comparison", [compare, compare_pairs])
 def test_same_is_said_only_of_what_is_known_to_be(comparison):
     wide = noisy(1, 10, 0.2, seed=1)
@@ -143,9 +176,9 @@ def test_same_is_said_only_of_what_is_known_to_be(comparison):
 
 
 def test_p_is_adjusted_for_the_number_of_rows():
-    assert adjust([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.02, 0.04, 0.04, 0.02])
-    assert adjust([0.04, 0.03]) == pytest.approx([0.04, 0.04])
-    assert adjust([0.9, 0.001]) == pytest.approx([0.9, 0.002])
+    assert benjamini_hochberg([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.02, 0.04, 0.04, 0.02])
+    assert benjamini_hochberg([0.04, 0.03]) == pytest.approx([0.04, 0.04])
+    assert benjamini_hochberg([0.9, 0.001]) == pytest.approx([0.9, 0.002])
     alone = only(compare({"row": (steps(1), steps(1.2))}))
     many = {"row": (steps(1), steps(1.2))} | {str(i): (steps(1), steps(1)) for i in range(9)}
     assert compare(many)[0].p == pytest.approx(10 * alone.p)
@@ -210,6 +243,14 @@ def test_table_shows_slower_rows_first_in_a_hundred_columns():
     assert told == ["exec:slowslow", "exec:fast", "exec:few", "exec:same"]
     assert "iterations" not in out.getvalue()
     assert max(map(len, lines)) <= 100
+    assert lines[1].split()[:6] == ["row", "n", "ratio", "95", "%", "adj."]
     few = next(index for index, line in enumerate(lines) if "exec:few/" in line)
     assert " 3/4 " in lines[few]
     assert lines[few + 1].strip() == "needs 6 repetitions on each side"
+
+
+def test_control_characters_in_a_name_are_shown_and_do_nothing():
+    out = io.StringIO()
+    print_verdicts(compare({"a\x1b[2Jb\ud800": (steps(1), steps(1))}), out)
+    assert "\x1b" not in out.getvalue()
+    assert "a\\x1b[2Jb\\ud800" in out.getvalue()

@@ -1,16 +1,27 @@
-"""tools/pagestall gate on made-up runs, and tools/gate_rates on kept ones."""
+"""tools/pagestall gate on made-up runs."""
 
 import json
+import os
 import random
-import subprocess
+import sys
 
 import pytest
 from conftest import ROOT
-from made_runs import ROW, failure, pagestall, repetitions, write_run
+from made_runs import CONTEXT, ROW, failure, pagestall, repetitions, write_run
+
+sys.path.insert(0, str(ROOT / "tools"))
+
+from pagestall_tools import machine  # noqa: E402
+from pagestall_tools.history.opening import open_history  # noqa: E402
 
 READ = ROW.format("seq", "read", "warm")
 MMAP = ROW.format("seq", "mmap", "warm")
 COLD = ROW.format("seq", "read", "cold")
+
+
+@pytest.fixture(autouse=True)
+def no_history(monkeypatch):
+    monkeypatch.delenv("PAGESTALL_DB", raising=False)
 
 
 def measured(row, median, count=20, noise=0.02, **counters):
@@ -54,6 +65,7 @@ def test_equal_runs_and_faster_ones_pass(scratch):
 def test_threshold_is_what_counts(scratch):
     runs = [measured(READ, 1)], [measured(READ, 1.1)]
     assert gate(scratch, *runs).returncode == 1
+    assert gate(scratch, *runs, "--threshold", "7").returncode == 1
     assert gate(scratch, *runs, "--threshold", "20").returncode == 0
 
 
@@ -157,8 +169,71 @@ def test_notes_what_casts_doubt(scratch):
     assert "note: the machine was busy before the contender: load 9.5, 2 CPUs" in busy.stdout
     slowed = gate(scratch, *runs, slow_down="read:10")
     assert "note: the contender was made with --slow_down=read:10" in slowed.stdout
+    other = gate(scratch, *runs, executable="/opt/questions_bench")
+    assert other.returncode == 0
+    assert "note: different binaries: article_bench / questions_bench" in other.stdout
     debug = gate(scratch, *runs, "--anyway", build_type="Debug")
     assert "note: the contender is a debug build" in debug.stdout
+
+
+@pytest.mark.parametrize("key", ["seed", "evict"])
+def test_dataset_that_only_one_run_names_is_noted(scratch, key):
+    a = write_run(scratch / "a.json", measured(READ, 1))
+    b = scratch / "b.json"
+    run = json.loads(a.read_text())
+    del run["context"][key]
+    b.write_text(json.dumps(run))
+    done = pagestall("gate", a, b)
+    assert done.returncode == 0, done.stderr
+    known = CONTEXT[key]
+    assert f"note: {key}: {known} in the baseline, unknown in the contender" in done.stdout
+    done = pagestall("gate", b, a)
+    assert f"note: {key}: unknown in the baseline, {known} in the contender" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "context",
+    [{"load_avg": ["high"]}, {"load_avg": 9.5}, {"load_avg": [9.5], "num_cpus": "2"},
+     {"load_avg": None}, {"load_avg": [9.5], "num_cpus": None}, {"load_avg": {}}],
+)  # fmt: skip
+def test_load_that_is_no_number_is_no_word_on_it(scratch, context):
+    done = gate(scratch, [measured(READ, 1)], [measured(READ, 1.0001)], **context)
+    assert done.returncode == 0, done.stderr
+    assert "busy" not in done.stdout
+
+
+def keep_noise(path, noise):
+    with open_history(str(path), create=True) as history:
+        key, fingerprint = machine.machine_id(CONTEXT), machine.fingerprint(CONTEXT)
+        history.add_noise(key, fingerprint, noise, "2026-11-25T10:00:00+00:00")
+
+
+def test_noise_that_was_measured_on_the_machine_counts(scratch):
+    runs = [measured(READ, 1)], [measured(READ, 1.2)]
+    alone = gate(scratch, *runs)
+    assert alone.returncode == 1
+    db = scratch / "history.sqlite"
+    keep_noise(db, {READ: 0.4})
+    named = gate(scratch, *runs, "--db", db)
+    assert named.returncode == 2, named.stderr
+    assert "within the noise of 40 %" in named.stdout
+    assert "in 1 of 1 row no less than what equal runs differed by" in named.stdout
+    a, b = scratch / "a.json", scratch / "b.json"
+    by_environment = pagestall("gate", a, b, env=os.environ | {"PAGESTALL_DB": str(db)})
+    assert by_environment.stdout == named.stdout
+    elsewhere = write_run(scratch / "c.json", measured(READ, 1.2), cpu_model="Other")
+    assert pagestall("gate", a, elsewhere, "--anyway", "--db", db).returncode == 1
+
+
+def test_history_that_is_asked_for_and_is_not_there_is_one_line(scratch):
+    runs = [measured(READ, 1)], [measured(READ, 1.0001)]
+    done = gate(scratch, *runs, "--db", scratch / "none")
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"error: open history '{scratch / 'none'}': No such file or directory; "
+        "tools/pagestall history add RUN.json makes it\n"
+    )
+    assert not (scratch / "none").exists()
 
 
 def test_without_any_verdict_there_is_no_answer(scratch):
@@ -176,6 +251,7 @@ def test_without_any_verdict_there_is_no_answer(scratch):
     [
         (["--threshold", "-1"], "--threshold -1: must be a percentage above 0"),
         (["--threshold", "nan"], "--threshold nan: must be a percentage above 0"),
+        (["--threshold", "x"], "--threshold x: must be a percentage above 0"),
         (["--filter", "("], "--filter '(': no regular expression"),
         (["--filter", "none"], "no row was measured in both that matches --filter 'none'"),
     ],
@@ -198,71 +274,13 @@ def test_missing_and_broken_files_are_one_line(scratch):
     assert len(broken.stderr.splitlines()) == 1
 
 
-def kept(scratch, slowed=1.1, alarm=False):
-    """Three equal runs of each kind and two tries, as tools/gate_rates keeps them."""
-    for number in (1, 2, 3):
-        for kind, row in (("warm", READ), ("cold", COLD)):
-            median = 1.5 if alarm and number == 3 else 1 + number / 1e4
-            write_run(scratch / f"{kind}-{number:03}.json", measured(row, median, 10))
-    for number in (1, 2):
-        write_run(scratch / f"baseline-{number:03}.json", measured(READ, 1 + number / 1e4))
-        write_run(scratch / f"contender-{number:03}.json", measured(READ, slowed + number / 1e4))
-
-
-def gate_rates(scratch, *words, binary="/bin/false"):
-    return subprocess.run(
-        [ROOT / "tools/gate_rates", f"--data_dir={scratch / 'data'}", f"--keep={scratch}",
-         "--runs=3", "--tries=2", f"--binary={binary}", *words],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-
-
-def test_rates_of_kept_runs(scratch):
-    kept(scratch)
-    done = gate_rates(scratch)
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
-    assert lines[-2].startswith("false alarms: 0.0% (0 of 6; 95 % interval 0.0% to 45.9%)")
-    assert lines[-1].startswith("10 % slower found: 100.0% (2 of 2; 95 % interval 15.8% to 100")
-    assert "AMD EPYC 9B14" in lines[-3] and lines[-3].startswith("2026-11-25")
-
-
-def test_a_rate_that_is_missed_is_the_exit_code(scratch):
-    kept(scratch, slowed=1.0)
-    missed = gate_rates(scratch)
-    assert missed.returncode == 1
-    assert "10 % slower found: 0.0% (0 of 2" in missed.stdout
-    kept(scratch, alarm=True)
-    alarmed = gate_rates(scratch)
-    assert alarmed.returncode == 1
-    assert "false alarms: 66.7% (4 of 6" in alarmed.stdout
-
-
-def test_only_runs_that_are_not_kept_are_made(scratch):
-    kept(scratch)
-    made = scratch / "contender-002.json"
-    run = made.rename(scratch / "made.json")
-    binary = scratch / "binary"
-    binary.write_text(
-        '#!/bin/sh\necho "$@" >> "$0.calls"\n'
-        f"for word; do case $word in --benchmark_out=*) cp '{run}' \"${{word#*=}}\";; esac; done\n"
-    )
-    binary.chmod(0o755)
-    done = gate_rates(scratch, binary=binary)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(made.read_text())
-    (call,) = (scratch / "binary.calls").read_text().splitlines()
-    assert "--slow_down=read:10" in call and "--benchmark_repetitions=20" in call
-
-
-def test_a_run_that_fails_or_is_of_other_flags_is_one_line(scratch):
-    kept(scratch)
-    (scratch / "warm-002.json").unlink()
-    failed = gate_rates(scratch)
-    assert failed.returncode == 2
-    assert "run '/bin/false': exit code 1" in failed.stderr.splitlines()[-1]
-    assert not (scratch / "warm-002.json").exists()
-    kept(scratch)
-    other = gate_rates(scratch, "--repetitions=30")
-    assert other.returncode == 2
-    assert "has 20 repetitions, not 30; remove the file" in other.stderr
+@pytest.mark.parametrize("index", ["0", None, True, [1], 1.5])
+def test_repetition_index_that_is_no_integer_is_one_line(scratch, index):
+    run = write_run(scratch / "a.json", measured(READ, 1))
+    odd = json.loads(run.read_text())
+    odd["benchmarks"][3]["repetition_index"] = index
+    (scratch / "b.json").write_text(json.dumps(odd))
+    done = pagestall("gate", run, scratch / "b.json")
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert f"a repetition_index of {index!r}" in line

@@ -4,12 +4,17 @@ import json
 import signal
 import stat
 import subprocess
+import sys
 
 import pytest
 
 from conftest import ROOT, wait_until
 from made_binaries import FLAT, began, empty_history, made, timed  # noqa: F401
 from made_runs import CONTEXT
+
+sys.path.insert(0, str(ROOT / "tools"))
+
+from pagestall_tools.comparison import rounds  # noqa: E402
 
 
 def test_every_round_runs_both_once_in_an_order_of_the_seed(began):
@@ -24,8 +29,17 @@ def test_every_round_runs_both_once_in_an_order_of_the_seed(began):
     blocks = ["".join(first[at : at + 2]) for at in range(0, len(first), 2)]
     assert len(blocks) == 12
     assert set(blocks) == {"ab", "ba"}
+    assert all({*blocks[at : at + 2]} == {"ab", "ba"} for at in range(0, 12, 2))
     assert order() == first
     assert any(order(f"--seed={seed}") != first for seed in (2, 3))
+
+
+def test_the_order_of_every_second_round_is_drawn():
+    for seed in range(20):
+        drawn = list(rounds.orders(41, seed))
+        assert set(drawn[:40:2]) == {"AB", "BA"}, "each pair of rounds is drawn anew"
+        assert drawn[1::2] == [order[::-1] for order in drawn[:40:2]]
+    assert {list(rounds.orders(3, seed))[2] for seed in range(20)} == {"AB", "BA"}
 
 
 def test_both_get_one_repetition_the_filter_and_the_flags(began):
@@ -84,8 +98,10 @@ def test_what_makes_no_sense_is_refused_before_anything_runs(began):
         ([a, began.directory], f"run '{began.directory}': not an executable file"),
         ([a, "ls"], "run 'ls': No such file or directory"),
         ([a, b, "--rounds=0"], "--rounds=0: must be from 1 on"),
-        ([a, b, "--threshold=0"], "--threshold=0: must be more than 0 percent"),
-        ([a, b, "--threshold=nan"], "--threshold=nan: must be more than 0 percent"),
+        ([a, b, "--threshold=0"], "--threshold 0: must be a percentage above 0"),
+        ([a, b, "--threshold=nan"], "--threshold nan: must be a percentage above 0"),
+        ([a, b, "--threshold=inf"], "--threshold inf: must be a percentage above 0"),
+        ([a, b, "--threshold=5x"], "--threshold 5x: must be a percentage above 0"),
         ([a, b, "--", "--benchmark_repetitions=3"],
          "--benchmark_repetitions=3: a round is one repetition: use --rounds"),
         ([a, b, "--", "--benchmark_out=x"],

@@ -97,6 +97,8 @@ def parse(path, run):
             raise ValueError(f"{row!r}: a time of {entry['real_time']}")
         known = rows.setdefault(row, [])
         index = entry.get("repetition_index", len(known))
+        if not isinstance(index, int) or isinstance(index, bool):
+            raise TypeError(f"{row!r}: a repetition_index of {index!r}")
         known.append(Repetition(seconds, counters(entry), index))
     return Run(str(path), context, rows, errors)
 

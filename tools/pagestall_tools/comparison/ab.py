@@ -3,18 +3,19 @@
     tools/pagestall ab old/article_bench build/release/bench/article_bench
     tools/pagestall ab A B 'scan/exec:async' --rounds 30
     tools/pagestall ab A B 'io:mmap/' -- --data_dir=/mnt/disk --files=4
-    tools/pagestall ab A A                 # the noise of this machine, stored
+    tools/pagestall ab A A                 # A/A: the noise of this machine, stored
 
-A round is one repetition of every row by each of the two, in an order drawn at random, so that
-a machine that becomes slower (or warmer) favours neither. The times of a row in one round are a
-pair; the verdict is on the ratios B / A of the pairs. What follows -- goes to both. Any binary
-of Google Benchmark will do.
+A round is one repetition of every row by each of the two. Who is first is drawn at random for
+every second round, and the other is in the round after it, so that a machine that becomes slower
+(or warmer) favours neither. The times of a row in one round are a pair; the verdict is on the
+ratios B / A of the pairs. What follows -- goes to both. Any binary of Google Benchmark will do.
 
-A binary with itself shows what two equal runs differ by. That noise of each row (how far from
-1 the 95 % interval of the ratio reaches, either way) is printed and kept in the database with the
-machine; later comparisons on the machine call nothing slower that differs by less. It shrinks
-with the number of rounds: measure it with as many as you compare with. Should such a run be
-"slower" by chance, it still exits with 0, since nothing is slower than itself.
+A binary with itself (A/A) shows what two equal runs differ by. The noise floor of each row (how
+far from 1 the 95 % interval of the ratio reaches, either way) is printed and kept in the history
+with the machine; later comparisons on the machine, by ab and by gate, call nothing slower that
+differs by less. It shrinks with the number of rounds: measure it with as many as you compare
+with. Should such a run be "slower" by chance, it still exits with 0, since nothing is slower
+than itself.
 
 Rows that fail in either, or that only one has, are named and not compared. Ctrl-C ends the
 binary that runs and compares the rounds that are complete.
@@ -32,12 +33,13 @@ import signal
 import statistics
 import sys
 
-from pagestall_tools.comparison import rounds
-from pagestall_tools.history import database
+from pagestall_tools import machine
+from pagestall_tools.comparison import rounds, verdict_table
+from pagestall_tools.comparison.notes import context_differences, context_notes
+from pagestall_tools.comparison.threshold import add_threshold
+from pagestall_tools.history.opening import known_noises, open_history
 from pagestall_tools.runs import NOT_AVAILABLE, BadInput
-
-# Rounds that it takes to know the noise.
-LEAST = 5
+from pagestall_tools.words import printable
 
 # Flags that this command sets itself: what to use instead.
 OWN_FLAGS = {
@@ -53,12 +55,13 @@ def add_arguments(parser):
     parser.add_argument("b", metavar="BINARY_B", help="that may be slower; A again: the noise")
     parser.add_argument("filter", metavar="FILTER", nargs="?", help="a regular expression of rows")
     parser.add_argument("--rounds", type=int, default=20, help="default %(default)s")
-    parser.add_argument(
-        "--threshold", type=float, default=5.0, metavar="PERCENT",
-        help="the difference that counts, default %(default)g",
-    )  # fmt: skip
+    add_threshold(parser)
     parser.add_argument("--seed", type=int, default=1, help="of the order within rounds")
-    parser.add_argument("--db", metavar="URL", help="the noise's database, as of history")
+    parser.add_argument(
+        "--db", metavar="FILE|URL",
+        help="the history that has the machine's noise (default: that of history, if one was "
+        "begun; A/A begins one)",
+    )  # fmt: skip
     parser.add_argument("--keep", metavar="DIR", help="keeps the JSON of every round")
     parser.parse_known_args = lambda words, space=None: parse_up_to_flags(parser, words, space)
 
@@ -74,10 +77,13 @@ def parse_up_to_flags(parser, words, space):
 def run(arguments):
     check(arguments)
     binaries = {"A": rounds.executable(arguments.a), "B": rounds.executable(arguments.b)}
-    equal = os.path.samefile(*binaries.values())
-    if equal or arguments.db is not None:
-        with history(arguments.db, create=equal):
+    is_aa = os.path.samefile(*binaries.values())
+    noises = {}
+    if is_aa:
+        with open_history(arguments.db, create=True):
             pass  # an error now rather than after hours
+    else:
+        noises = known_noises(arguments.db)
     flags = list(arguments.flags)
     if arguments.filter is not None:
         flags.append(f"--benchmark_filter={arguments.filter}")
@@ -86,6 +92,8 @@ def run(arguments):
     measured = rounds.measure(binaries, flags, arguments.rounds, arguments.seed, arguments.keep)
     try:
         for both in measured:
+            if is_aa and not complete:
+                check_storable(arguments.db, both["A"])
             complete.append(both)
     except KeyboardInterrupt:
         print(
@@ -93,16 +101,27 @@ def run(arguments):
             file=sys.stderr,
         )
         if complete:
-            (show_noise if equal else show_verdicts)(arguments, complete)
+            show(arguments, complete, is_aa, noises)
         return 130
-    return (show_noise if equal else show_verdicts)(arguments, complete)
+    return show(arguments, complete, is_aa, noises)
+
+
+def show(arguments, complete, is_aa, noises):
+    """The exit code."""
+    if is_aa:
+        return show_noise(arguments, complete)
+    return show_verdicts(arguments, complete, noises)
+
+
+def check_storable(where, run):
+    """BadInput, after the first round, if its noise could not be kept after the last."""
+    with open_history(where) as history:
+        history.check(run)
 
 
 def check(arguments):
     if arguments.rounds < 1:
         raise BadInput(f"--rounds={arguments.rounds}: must be from 1 on")
-    if not 0 < arguments.threshold < float("inf"):
-        raise BadInput(f"--threshold={arguments.threshold:g}: must be more than 0 percent")
     for flag in arguments.flags:
         name = flag.split("=", 1)[0]
         if name in OWN_FLAGS:
@@ -162,41 +181,38 @@ def compared(complete, threshold, noise):
 
     samples, told, broken = pairs(complete)
     for row, why in told.items():
-        print(f"not compared: {row}: {why}", file=sys.stderr)
+        print(f"not compared: {printable(row)}: {printable(why)}", file=sys.stderr)
     if not samples:
         raise BadInput("no row was measured by both binaries")
-    return compare_pairs(samples, threshold / 100, noise), broken
+    return compare_pairs(samples, threshold, noise), broken
 
 
-def show_verdicts(arguments, complete):
-    from pagestall_tools import machine
-    from pagestall_tools.comparison import compare, gate
+def show_verdicts(arguments, complete, noises):
+    from pagestall_tools.comparison.compare import exit_code
 
-    a, b = (complete[0][side] for side in "AB")
-    noise = known_noise(arguments.db, machine.machine_id(a.context))
+    first = {f"run of {side}": complete[0][side] for side in "AB"}
+    a, b = (run.context for run in first.values())
+    noise = noises.get(machine.machine_id(b), {})
     verdicts, broken = compared(complete, arguments.threshold, noise)
-    known = sum(one.row in noise for one in verdicts)
     print(f"B / A, {len(complete)} rounds. A: {arguments.a}, B: {arguments.b}")
-    print(f"Noise: as two equal runs showed it in {known} of {len(verdicts)} rows, else estimated")
+    print(verdict_table.noise_source(verdicts, noise))
     print()
-    compare.print_verdicts(verdicts, sys.stdout)
+    verdict_table.print_verdicts(verdicts, sys.stdout)
     print()
-    for line in machine.differences(a.context, b.context):
-        print(f"note: different, {line}")
-    print(gate.summary(verdicts))
-    said = {one.verdict for one in verdicts}
-    if "slower" in said:
-        return 1
-    return 2 if broken or said == {"cannot tell"} else 0
+    notes = [*(f"different, {line}" for line in context_differences(a, b)), *context_notes(first)]
+    for line in notes:
+        print(f"note: {printable(line)}")
+    print(verdict_table.summary(verdicts))
+    return exit_code(verdicts, broken)
 
 
 def show_noise(arguments, complete):
-    from pagestall_tools import machine
+    from pagestall_tools.bootstrap import LEAST
 
     verdicts, _ = compared(complete, arguments.threshold, {})
     print(f"Noise: {arguments.a} with itself, {len(complete)} rounds")
     print()
-    print_noise(verdicts)
+    verdict_table.print_noise(verdicts, sys.stdout)
     print()
     if any(one.verdict == "slower" for one in verdicts):
         print("Slower by chance, as nothing is slower than itself: the interval is the noise.")
@@ -205,49 +221,9 @@ def show_noise(arguments, complete):
     if len(complete) < LEAST:
         raise BadInput(f"--rounds={arguments.rounds}: it takes {LEAST} to know the noise; not kept")
     context = complete[-1]["A"].context
-    noise = {one.row: reach(one) for one in verdicts}
-    with history(arguments.db, create=True) as store:
-        store.add_noise(
-            machine.machine_id(context), machine.fingerprint(context), noise, context["date"]
-        )
-        print(f"Kept for machine {machine.machine_id(context)} in {store.database}")
+    noise = {one.row: verdict_table.noise_floor(one) for one in verdicts}
+    its_id, fingerprint = machine.machine_id(context), machine.fingerprint(context)
+    with open_history(arguments.db, create=True) as history:
+        history.add_noise(its_id, fingerprint, noise, context["date"])
+        print(f"Kept for machine {its_id} in {history.database}")
     return 0
-
-
-def reach(verdict):
-    """How far from 1 the interval of the ratio of equal runs reaches, as a fraction; the same
-    for a ratio and its reciprocal."""
-    return max(verdict.high, 1 / verdict.low) - 1
-
-
-def print_noise(verdicts):
-    from pagestall_tools.comparison.compare import short
-
-    width = max(len(short(one.row)) for one in verdicts)
-    print(f"{'row':{width}} {'n':>4} {'ratio':>6} {'95 %':>13} {'noise':>6}")
-    for one in sorted(verdicts, key=lambda one: one.row):
-        if one.ratio is None:
-            print(f"{short(one.row):{width}} {one.baseline:4}")
-            continue
-        between = f"{one.low:.3f}-{one.high:.3f}"
-        print(
-            f"{short(one.row):{width}} {one.baseline:4} {one.ratio:6.3f} {between:>13} "
-            f"{reach(one):6.1%}"
-        )
-
-
-def history(where, create):
-    try:
-        from pagestall_tools.history import store
-    except ModuleNotFoundError as error:
-        raise BadInput(f"open history: install the package python3-sqlalchemy ({error})") from error
-    return store.open_store(database.default_location() if where is None else where, create)
-
-
-def known_noise(where, machine):
-    """{row: fraction}; empty where no history was begun and none is asked for."""
-    location = database.default_location() if where is None else where
-    if where is None and location == str(database.DEFAULT) and not os.path.exists(location):
-        return {}
-    with history(where, create=False) as store:
-        return store.noise(machine)

@@ -8,11 +8,10 @@ import warnings
 
 from pagestall_tools.bootstrap import pairs_interval, ratio_interval
 from pagestall_tools.comparison.noise import noise_of_others, own_noise
+from pagestall_tools.comparison.threshold import THRESHOLD
+from pagestall_tools.words import number
 
-# The effect that counts, as a fraction.
-THRESHOLD = 0.05
-
-# Of the adjusted p. At 0.01, made-up noise raised 6 false alarms in 500 comparisons.
+# Of the adjusted p: chosen so that both rates of tools/gate_rates hold.
 ALPHA = 0.005
 
 # Seconds. Rows of blocked time are 0 where nothing blocked, and then have no ratio: there,
@@ -44,9 +43,9 @@ def compare(samples, threshold=THRESHOLD, noise=None):
     effect larger than `threshold` and than the row's noise. "same" takes an interval within
     the threshold on both sides, and noise below it. Anything else is "cannot tell".
 
-    `noise` is what was measured of it, {row: fraction}; of other rows it is estimated from
-    the samples, and from how much the other rows differ: if all differ alike, one cannot tell
-    a change of what was measured from a change of the machine, up to a factor of two."""
+    The noise is the largest of what the row's samples show of it, of what the other rows do (if
+    all differ alike, one cannot tell a change of what was measured from a change of the machine,
+    up to a factor of two) and of `noise`, what was measured of it before: {row: fraction}."""
     return judge(samples, threshold, noise or {}, INDEPENDENT)
 
 
@@ -111,7 +110,7 @@ PAIRED = Design(
 )
 
 
-def adjust(ps):
+def benjamini_hochberg(ps):
     """Benjamini and Hochberg's adjusted p of each."""
     order = sorted(range(len(ps)), key=ps.__getitem__, reverse=True)
     adjusted, least = [1.0] * len(ps), 1.0
@@ -129,21 +128,21 @@ def needed(design, rows=1):
 def judge(samples, threshold, noise, design):
     samples = {row: clamped(*sides) for row, sides in samples.items()}
     tested = [row for row, (a, b) in samples.items() if a and b]
-    ps = dict(zip(tested, adjust([design.p(*samples[row]) for row in tested])))
+    ps = [design.p(*samples[row]) for row in tested]
+    adjusted = dict(zip(tested, benjamini_hochberg(ps)))
     ratios = {row: design.ratio(*samples[row]) for row in tested}
-    others = noise_of_others(ratios) if design.drifts_apart else {}
+    others = noise_of_others(ratios, threshold) if design.drifts_apart else {}
     verdicts = []
     for row, (a, b) in samples.items():
         verdict = Verdict(row, len(a), len(b), None, None, None, None, 0.0, "cannot tell", "")
-        if row in ps:
+        if row in adjusted:
             low, high = design.interval(b, a)
-            its_noise = noise.get(row)
-            if its_noise is None:
-                its_noise = max(own_noise(design.series(a, b)), others.get(row, 0.0))
+            own = own_noise(design.series(a, b))
+            its_noise = max(own, others.get(row, 0.0), noise.get(row, 0.0))
             verdict = dataclasses.replace(
-                verdict, ratio=ratios[row], low=low, high=high, p=ps[row], noise=its_noise
+                verdict, ratio=ratios[row], low=low, high=high, p=adjusted[row], noise=its_noise
             )
-        said, why = decide(verdict, threshold, design, len(ps))
+        said, why = decide(verdict, threshold, design, len(tested))
         verdicts.append(dataclasses.replace(verdict, verdict=said, why=why))
     return verdicts
 
@@ -169,56 +168,19 @@ def decide(one, threshold, design, rows):
         if one.low <= 1 <= one.high:
             return "cannot tell", "not significant: the interval includes 1"
         if effect <= one.noise:
-            return "cannot tell", f"within the noise of {100 * one.noise:.1f} %"
+            return "cannot tell", f"within the noise of {number(100 * one.noise)} %"
         return ("slower" if one.ratio > 1 else "faster"), ""
     if one.low < 1 / (1 + threshold) or one.high > 1 + threshold:
-        return "cannot tell", f"the interval reaches beyond {100 * threshold:g} %"
+        return "cannot tell", f"the interval reaches beyond {number(100 * threshold)} %"
     if one.noise > threshold:
-        return "cannot tell", f"the noise of {100 * one.noise:.1f} % could hide a difference"
+        return "cannot tell", f"the noise of {number(100 * one.noise)} % could hide a difference"
     return "same", ""
 
 
-def short(row):
-    """Its name without what Google Benchmark adds."""
-    return row.removesuffix("/real_time").removesuffix("/manual_time").removesuffix("/iterations:1")
-
-
-def short_names(rows):
-    """{row: its short name, without the family and the dataset where those are the same for all
-    rows}, and these two as a text."""
-    plain = {row: short(row) for row in rows}
-    families = {name.partition("/")[0] for name in plain.values()}
-    datasets = {"".join(name.partition("/files:")[1:]) for name in plain.values()}
-    family = families.pop() + "/" if len(families) == 1 else ""
-    dataset = datasets.pop() if len(datasets) == 1 else ""
-    names = {row: name.removeprefix(family).removesuffix(dataset) for row, name in plain.items()}
-    if not family and not dataset or not all(names.values()):
-        return plain, ""
-    return names, f"{family}...{dataset}"
-
-
-def print_verdicts(verdicts, file):
-    """A table; slower rows first."""
-    order = ["slower", "faster", "cannot tell", "same"]
-    names, common = short_names([one.row for one in verdicts])
-    width = max([3, *map(len, names.values())])
-    if common:
-        print(f"rows: {common}", file=file)
-    print(
-        f"{'row':{width}} {'n':>5} {'ratio':>6} {'95 %':>11} {'p':>6} {'noise':>5}  verdict",
-        file=file,
-    )
-    for one in sorted(verdicts, key=lambda one: (order.index(one.verdict), -(one.ratio or 0))):
-        n = f"{one.baseline}/{one.contender}"
-        figures = f"{'-':>6} {'-':>11} {'-':>6} {'-':>5}"
-        if one.ratio is not None:
-            between = f"{number(one.low)}-{number(one.high)}"
-            p = f"{one.p:.2g}" if one.p >= 0.001 else f"{one.p:.0e}"
-            figures = f"{number(one.ratio):>6} {between:>11} {p:>6} {one.noise:>5.1%}"
-        print(f"{names[one.row]:{width}} {n:>5} {figures}  {one.verdict}", file=file)
-        if one.why:
-            print(f"    {one.why}", file=file)
-
-
-def number(value):
-    return f"{value:.3f}" if value < 10 else f"{value:.4g}"
+def exit_code(verdicts, broken):
+    """Of a comparison: 1 if a row is slower; 2 if none is, and of none one can tell or one is
+    `broken` (was measured, and failed now); else 0."""
+    said = {one.verdict for one in verdicts}
+    if "slower" in said:
+        return 1
+    return 2 if broken or said <= {"cannot tell"} else 0

@@ -8,12 +8,15 @@
 A row is slower if the medians differ by more than 5 % (--threshold), by more than the row's
 own noise, and significantly (Mann-Whitney, p below 0.005 after Benjamini and Hochberg's
 adjustment for the number of rows, and a 95 % interval clear of 1). It is the same if the
-whole interval lies within the threshold. Otherwise one cannot tell.
+whole interval lies within the threshold, and the noise is below it. Otherwise one cannot tell.
 
-The noise is estimated from what the two runs show of it. A machine that is slower for the
-whole of one run slows all rows: of a row that differs no more than twice as much as the other
-rows (if there are three) one cannot tell, up to a factor of two. With fewer rows such a
-machine looks like a change. tools/pagestall ab runs two binaries in turn, and sees through it.
+The noise is estimated from what the two runs show of it. It is no less than what tools/pagestall
+ab measured on the contender's machine by running a binary against itself, if it did (--db).
+
+A machine that is slower for the whole of one run slows all rows: of a row that differs in the
+same direction as the other rows (if there are three), and no more than twice as much, one cannot
+tell, up to a factor of two. With fewer rows such a machine looks like a change. tools/pagestall
+ab runs two binaries in turn, and sees through it.
 
 A row that failed in some repetition is named and not compared, and so is one that only one
 of the runs has. What is "not available here" is an answer, no failure.
@@ -27,32 +30,32 @@ exit codes:
 """
 
 import dataclasses
-import math
 import re
 import sys
 
-from pagestall_tools.comparison.compare import THRESHOLD, compare, print_verdicts, short
-from pagestall_tools.machine import differences, kernel_differences
+from pagestall_tools.comparison.compare import THRESHOLD, compare, exit_code
+from pagestall_tools.comparison.notes import context_differences, context_notes
+from pagestall_tools.comparison.threshold import add_threshold
+from pagestall_tools.comparison.verdict_table import noise_source, print_verdicts, row_name, summary
+from pagestall_tools.history.opening import known_noise
+from pagestall_tools.machine import machine_id
 from pagestall_tools.runs import NOT_AVAILABLE, BadInput, read
-
-# Of the context, where both runs say it.
-DATASET = ["seed", "evict"]
-
-# A load average of so much for each CPU is more than a run makes by itself.
-BUSY = 2
+from pagestall_tools.words import printable
 
 
 def add_arguments(parser):
     parser.add_argument("baseline", metavar="BASELINE.json")
     parser.add_argument("contender", metavar="CONTENDER.json")
-    parser.add_argument(
-        "--threshold", type=float, default=100 * THRESHOLD, metavar="PERCENT",
-        help="the difference that counts (default: %(default)g)",
-    )  # fmt: skip
+    add_threshold(parser)
     parser.add_argument("--filter", default="", metavar="REGEX", help="only rows that match")
     parser.add_argument(
         "--anyway", action="store_true",
         help="compare runs of different machines, builds or datasets all the same",
+    )  # fmt: skip
+    parser.add_argument(
+        "--db", metavar="FILE|URL",
+        help="the history that has the machine's measured noise (default: that of history, if "
+        "one was begun)",
     )  # fmt: skip
 
 
@@ -67,15 +70,12 @@ class Gate:
 
     @property
     def exit_code(self):
-        said = {one.verdict for one in self.verdicts}
-        if "slower" in said:
-            return 1
-        return 2 if self.broken or said <= {"cannot tell"} else 0
+        return exit_code(self.verdicts, self.broken)
 
 
 def gate(baseline, contender, threshold=THRESHOLD, rows="", noise=None):
-    """The Gate of two Runs. `rows` is a regular expression that names must match, `noise` the
-    measured one: {row: fraction}."""
+    """The Gate of two Runs. `rows` is a regular expression that names must match, `noise` what
+    was measured of it before: {row: fraction}."""
     pattern = re.compile(rows)
     runs = {"baseline": baseline, "contender": contender}
     measured = {
@@ -97,16 +97,14 @@ def gate(baseline, contender, threshold=THRESHOLD, rows="", noise=None):
         for row, message in failed["contender"].items()
         if row in whole["baseline"] and not message.startswith(NOT_AVAILABLE)
     ]
-    a, b = baseline.context, contender.context
     return Gate(
         verdicts=compare(samples, threshold, noise),
-        different=[*differences(a, b), *dataset_differences(a, b)],
+        different=context_differences(baseline.context, contender.context),
         broken=broken,
         notes=[
             *failure_notes(failed, broken),
             *one_sided_notes(measured, failed),
-            *kernel_differences(a, b),
-            *(note for side, run in runs.items() for note in context_notes(side, run.context)),
+            *context_notes(runs),
         ],
     )
 
@@ -118,20 +116,12 @@ def failures(run, pattern):
     return {row: message for row, message in errors if pattern.search(row)}
 
 
-def dataset_differences(a, b):
-    return [
-        f"{key}: {a[key]} / {b[key]}"
-        for key in DATASET
-        if key in a and key in b and a[key] != b[key]
-    ]
-
-
 def failure_notes(failed, broken):
     for side, messages in failed.items():
         for row, message in messages.items():
             is_new = side == "contender" and row in broken
             though = ", though the baseline measured it" if is_new else ", not compared"
-            yield f"failed in the {side}{though}: {short(row)}: {message}"
+            yield f"failed in the {side}{though}: {row_name(row)}: {message}"
 
 
 def one_sided_notes(measured, failed):
@@ -139,44 +129,25 @@ def one_sided_notes(measured, failed):
     for side, other in (("baseline", "contender"), ("contender", "baseline")):
         for row in measured[side]:
             if row not in known[other]:
-                yield f"only in the {side}, not compared: {short(row)}"
-
-
-def context_notes(side, context):
-    if context.get("build_type") == "Debug":
-        yield f"the {side} is a debug build: its times say little of a release"
-    if context.get("slow_down"):
-        yield f"the {side} was made with --slow_down={context['slow_down']}"
-    load, cpus = (context.get("load_avg") or [0])[0], context.get("num_cpus", 1)
-    if load > BUSY * cpus:
-        yield f"the machine was busy before the {side}: load {load:.1f}, {cpus} CPUs"
-
-
-def summary(verdicts):
-    counts = {name: 0 for name in ("same", "faster", "slower", "cannot tell")}
-    for one in verdicts:
-        counts[one.verdict] += 1
-    rows = f"{len(verdicts)} row" + ("s" if len(verdicts) != 1 else "")
-    return f"{rows}: " + ", ".join(f"{count} {name}" for name, count in counts.items())
+                yield f"only in the {side}, not compared: {row_name(row)}"
 
 
 def print_gate(result, file):
     print_verdicts(result.verdicts, file)
     print(file=file)
     for line in [*(f"different, {line}" for line in result.different), *result.notes]:
-        print(f"note: {line}", file=file)
+        print(f"note: {printable(line)}", file=file)
     print(summary(result.verdicts), file=file)
 
 
 def run(arguments):
-    if not (math.isfinite(arguments.threshold) and arguments.threshold > 0):
-        raise BadInput(f"--threshold {arguments.threshold:g}: must be a percentage above 0")
     try:
         re.compile(arguments.filter)
     except re.error as error:
         raise BadInput(f"--filter '{arguments.filter}': no regular expression: {error}") from error
     baseline, contender = read(arguments.baseline), read(arguments.contender)
-    result = gate(baseline, contender, arguments.threshold / 100, arguments.filter)
+    noise = known_noise(arguments.db, machine_id(contender.context))
+    result = gate(baseline, contender, arguments.threshold, arguments.filter, noise)
     if result.different and not arguments.anyway:
         raise BadInput(
             f"'{baseline.path}' and '{contender.path}' are of different machines, builds or "
@@ -184,10 +155,12 @@ def run(arguments):
         )
     if not result.verdicts:
         for note in result.notes:
-            print(f"note: {note}")
+            print(f"note: {printable(note)}")
         raise BadInput(
             f"'{baseline.path}' and '{contender.path}': no row was measured in both"
             + (f" that matches --filter '{arguments.filter}'" if arguments.filter else "")
         )
+    print(noise_source(result.verdicts, noise))
+    print()
     print_gate(result, sys.stdout)
     return result.exit_code

@@ -5,12 +5,13 @@ import statistics
 
 import numpy
 
-# Standard errors of a row's ratio that count as noise. By simulation of runs that drift: fewer
-# raise false alarms, more hide 10 % in a noise of 3 % and 20 repetitions.
+# Standard errors of a row's ratio that count as noise: chosen so that both rates of
+# tools/gate_rates hold. Fewer raise more false alarms, more hide more.
 ERRORS = 3
 
-# A row that changed no more than this many times as much as the other rows did, is taken for
-# one on a machine that changed; from so many rows on, as of fewer one is no measure of others.
+# A row that changed the way the other rows did, and no more than this many times as much, is
+# taken for one on a machine that changed: what slows a machine slows its rows unequally. From so
+# many rows on, as of fewer one is no measure of others.
 OTHERS, LEAST_ROWS = 2, 4
 
 # A virtual machine may be slower by a factor of two. What is slower by more is no noise.
@@ -22,9 +23,9 @@ def own_noise(series):
     times, or the ratios of pairs. It is what their spread leaves uncertain about a ratio, with
     repetitions counted for less where each resembles the one before, as in a drift."""
     logs = [numpy.log(one) for one in series]
-    likeness = autocorrelation(logs)
+    autocorrelation = lag_1_autocorrelation(logs)
     variance = sum(spread(one) ** 2 / len(one) for one in logs) * math.pi / 2  # of medians
-    error = math.sqrt(variance * (1 + likeness) / (1 - likeness))
+    error = math.sqrt(variance * (1 + autocorrelation) / (1 - autocorrelation))
     return math.expm1(ERRORS * error)
 
 
@@ -33,8 +34,8 @@ def spread(logs):
     return float(numpy.subtract(*numpy.quantile(logs, [0.75, 0.25]))) / 1.349
 
 
-def autocorrelation(all_logs):
-    """Of neighbours, from 0 to 0.9, with bursts cut down and corrected for few repetitions."""
+def lag_1_autocorrelation(all_logs):
+    """From 0 to 0.9, with bursts cut down and corrected for few repetitions."""
     products = squares = 0.0
     for logs in all_logs:
         most = 2.5 * spread(logs)
@@ -48,16 +49,17 @@ def autocorrelation(all_logs):
     return min(0.9, max(0.0, found + (1 + 4 * found) / min(map(len, all_logs))))
 
 
-def noise_of_others(ratios):
+def noise_of_others(ratios, threshold):
     """{row: fraction} of {row: ratio}: what a machine that is faster or slower as a whole may
-    have added to each row."""
+    have added to each row. The change of the machine is the median of what the other rows did,
+    up or down, so that rows that go apart are no such change. None is added to a row that went
+    the other way by more than `threshold`: no machine does that."""
     if len(ratios) < LEAST_ROWS:
         return dict.fromkeys(ratios, 0.0)
-    sizes = {row: abs(math.log(ratio)) for row, ratio in ratios.items()}
-    return {
-        row: min(
-            MOST,
-            math.expm1(OTHERS * statistics.median(sizes[one] for one in sizes if one != row)),
-        )
-        for row in ratios
-    }
+    logs = {row: math.log(ratio) for row, ratio in ratios.items()}
+    noise = {}
+    for row, own in logs.items():
+        machine = statistics.median(logs[one] for one in logs if one != row)
+        goes_against = own * machine < 0 and abs(own) > math.log1p(threshold)
+        noise[row] = 0.0 if goes_against else min(MOST, math.expm1(OTHERS * abs(machine)))
+    return noise

@@ -16,14 +16,12 @@ END_SECONDS = 30
 
 
 def measure(binaries, flags, rounds, seed, keep):
-    """Yields {"A": Run, "B": Run} of each round, in which the order of the two is drawn at
-    random: a machine that drifts favours neither. `binaries`: {"A": path, "B": path}. The JSON
+    """Yields {"A": Run, "B": Run} of each round. `binaries`: {"A": path, "B": path}. The JSON
     goes into the directory `keep`, if not None. BadInput if a binary does not measure."""
-    chance = random.Random(seed)
     with directory(keep) as kept:
-        for number in range(1, rounds + 1):
+        for number, order in enumerate(orders(rounds, seed), 1):
             measured = {}
-            for side in chance.sample(sorted(binaries), k=2):
+            for side in order:
                 show_progress(f"round {number} of {rounds}: {side}, {binaries[side]}")
                 out = os.path.join(kept, f"round-{number:03}-{side.lower()}.json")
                 try:
@@ -31,6 +29,16 @@ def measure(binaries, flags, rounds, seed, keep):
                 finally:
                     show_progress("")
             yield measured
+
+
+def orders(rounds, seed):
+    """Yields "AB" or "BA" for each round. Drawn at random for every second one; the round after it
+    has the other, so that each side is first as often and a machine that drifts favours neither."""
+    chance = random.Random(seed)
+    order = ""
+    for number in range(rounds):
+        order = order[::-1] if number % 2 else chance.choice(["AB", "BA"])
+        yield order
 
 
 def executable(path):
