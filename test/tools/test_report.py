@@ -163,6 +163,29 @@ def test_questions_show_the_axes_that_differ(scratch):
     assert "Does advice on the mapping (madvise) help?" in page
 
 
+def test_questions_are_pictures_of_every_cold_repetition(scratch):
+    name = "order/exec:async/io:mmap/cache:{}/order:{}/files:8/mib:256/iterations:1/real_time"
+    made = [
+        repetitions(name.format(cache, order), [1, 2, 3])
+        for cache in ("cold", "warm")
+        for order in ("forward", "random")
+    ]
+    page = report(scratch, *made)
+    assert dots(page, "questions-0-0") == 2 * 3
+    assert ">seconds, cold<" in page
+    assert ">order: forward<" in page and ">order: random<" in page
+    warm = report(scratch, *made[2:])
+    assert dots(warm, "questions-0-0") == 2 * 3
+    assert ">seconds, cold<" not in warm
+
+
+def test_questions_of_more_rows_than_fit_into_a_picture_are_a_table(scratch):
+    many = [repetitions(f"files/exec:async/files:{number}", [1]) for number in range(300)]
+    page = report(scratch, *many)
+    assert dots(page, "questions") == 0
+    assert len(rows(page, "Questions:")) == 300
+
+
 def test_sweep_is_a_question_and_not_mixed_into_one_row(scratch):
     row = ROW.format("async", "mmap_awaited", "cold")
     made = [

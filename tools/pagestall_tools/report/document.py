@@ -33,7 +33,7 @@ def page(runs, png_directory=None):
         stalls.stalls_section(columns, gallery),
         remedies.remedies_section(columns, gallery),
         lookups.lookups_section(others, gallery),
-        questions.questions_section(others),
+        questions.questions_section(others, gallery),
         times.times_section(others),
         run_sections.drift_section(runs, gallery),
         run_sections.machine_section(runs),

@@ -2,12 +2,13 @@
 
 from pagestall_tools import words
 from pagestall_tools.medians import figures, median
-from pagestall_tools.report.html import Html, element, section, table
+from pagestall_tools.report import pictures
+from pagestall_tools.report.html import Html, element, figure, section, side_by_side, table
 from pagestall_tools.report.lookups import LOOKUPS
 from pagestall_tools.report.rows import differing, headings, labels, repetitions_of, rows_of
 from pagestall_tools.report.rows import runs_with
 from pagestall_tools.report.times import TIMES
-from pagestall_tools.runs import values
+from pagestall_tools.runs import axes, values
 from pagestall_tools.words import family
 
 # What each family of rows asks.
@@ -25,8 +26,11 @@ QUESTIONS = {
     "scan": "Which chunks, and how many ahead?",
 }
 
+# Rows that a picture has room for.
+MOST = 60
 
-def questions_section(runs):
+
+def questions_section(runs, gallery):
     asked = dict.fromkeys(
         family(row)
         for run in runs.values()
@@ -36,15 +40,45 @@ def questions_section(runs):
     known = [one for one in QUESTIONS if one in asked]
     parts = [
         part
-        for one in known + [one for one in asked if one not in QUESTIONS]
-        for part in question(runs, one)
+        for index, one in enumerate(known + [one for one in asked if one not in QUESTIONS])
+        for part in question(runs, one, gallery, f"questions-{index}")
     ]
     return section("Questions: what changes the hazard", *parts) if parts else Html("")
 
 
-def question(runs, asked):
+def question(runs, asked, gallery, name):
     rows = rows_of(runs, lambda row: family(row) == asked)
     having = runs_with(runs, rows)
+    title = QUESTIONS.get(asked, f"Rows of the family {asked.replace('_', ' ')}")
+    drawn = [
+        figure(picture(run, rows, gallery, f"{name}-{index}"), label if len(having) > 1 else "")
+        for index, (label, run) in enumerate(having.items())
+        if len(rows) <= MOST
+    ]
+    return element("h3", title), side_by_side(*drawn), times_table(having, rows)
+
+
+def picture(run, rows, gallery, picture_name):
+    """Every repetition of a run's rows; of the cold ones alone, where there are any."""
+    rows = [row for row in rows if row in run.rows]
+    cold = [row for row in rows if axes(row).get("cache") == "cold"]
+    rows = cold or rows
+    names = differing(rows) or ["exec"]
+    lines = []
+    for row in rows:
+        said = [
+            text if name in ("exec", "io") else f"{words.axis(name)}: {text}"
+            for name, text in zip(names, labels(row, names))
+        ]
+        hue = pictures.colour(axes(row).get("io", ""))
+        lines.append(("; ".join(said), [("", hue, run.seconds(row))]))
+    return pictures.lanes(
+        gallery, picture_name, lines, "seconds, cold" if cold else "seconds", 0,
+        "Seconds of each repetition by what is asked about",
+    )  # fmt: skip
+
+
+def times_table(having, rows):
     names = differing(rows) or ["exec"]
     blocked = any(
         "blocked_ms" in one.counters
@@ -63,7 +97,6 @@ def question(runs, asked):
             if blocked:
                 line.append(words.milliseconds(median(measured, "blocked_ms")))
         lines.append(line)
-    title = QUESTIONS.get(asked, f"Rows of the family {asked.replace('_', ' ')}")
     caption = f"{repetitions_of(having, rows)} of each row."
     heads = headings(names, own, having)
-    return element("h3", title), table(heads, lines, texts=len(names), caption=caption)
+    return table(heads, lines, texts=len(names), caption=caption)
