@@ -4,28 +4,36 @@
 #include <asio/awaitable.hpp>
 #include <asio/post.hpp>
 #include <asio/use_awaitable.hpp>
+#include <string>
 #include <vector>
 
 #include "lib/executor/async_loop.h"
 #include "lib/executor/block_order.h"
 #include "lib/executor/file_sums.h"
+#include "lib/file/touch.h"
 #include "lib/kernel/strided_sum.h"
 
 namespace pagestall {
 namespace {
 
-// Lets others run after every `yield_bytes`.
-asio::awaitable<void> AddYielding(Chunk bytes, size_t yield_bytes,
-                                  StridedSum& sum) {
+// A file's bytes from `offset` on into its sum, letting others run after every
+// `yield_bytes`.
+asio::awaitable<absl::Status> AddYielding(Chunk bytes, const std::string& path,
+                                          uint64_t offset, size_t yield_bytes,
+                                          StridedSum& sum) {
   while (!bytes.empty()) {
     const Chunk next = bytes.first(std::min(yield_bytes, bytes.size()));
-    sum.Add(next);
+    absl::Status touched = Touch(next, path, offset, [&] { sum.Add(next); });
+    if (!touched.ok()) co_return touched;
     bytes.remove_prefix(next.size());
+    offset += next.size();
     co_await asio::post(asio::use_awaitable);
   }
+  co_return absl::OkStatus();
 }
 
 asio::awaitable<absl::StatusOr<uint64_t>> SumBlocks(AsyncSource& source,
+                                                    const std::string& path,
                                                     const BlockOrder& order,
                                                     const ScanSpec& spec) {
   uint64_t sum = 0;
@@ -34,13 +42,17 @@ asio::awaitable<absl::StatusOr<uint64_t>> SumBlocks(AsyncSource& source,
         co_await source.At(offset, order.buffer());
     if (!chunk.ok()) co_return chunk.status();
     const auto add = [&] {
-      return sum += BlockOrder::Sum(chunk->bytes, offset, spec.stride);
+      return Touch(chunk->bytes, path, offset, [&] {
+        sum += BlockOrder::Sum(chunk->bytes, offset, spec.stride);
+      });
     };
+    absl::Status touched;
     if (chunk->touch_on != nullptr) {
-      co_await chunk->touch_on->Run(add);
+      touched = co_await chunk->touch_on->Run(add);
     } else {
-      add();
+      touched = add();
     }
+    if (!touched.ok()) co_return touched;
     if (spec.yield_bytes > 0) {
       co_await asio::post(asio::use_awaitable);
     }
@@ -49,23 +61,28 @@ asio::awaitable<absl::StatusOr<uint64_t>> SumBlocks(AsyncSource& source,
 }
 
 asio::awaitable<absl::StatusOr<uint64_t>> SumFile(AsyncSource& source,
+                                                  const std::string& path,
                                                   const ScanSpec& spec) {
   StridedSum sum(spec.stride, spec.prefetch);
-  while (true) {
+  for (uint64_t offset = 0;;) {
     const absl::StatusOr<AwaitedChunk> chunk = co_await source.Next();
     if (!chunk.ok()) co_return chunk.status();
     const Chunk bytes = chunk->bytes;
     if (bytes.empty()) co_return sum.value();
+    const auto add = [&] {
+      return Touch(bytes, path, offset, [&] { sum.Add(bytes); });
+    };
+    absl::Status touched;
     if (chunk->touch_on != nullptr) {
-      co_await chunk->touch_on->Run([bytes, &sum] {
-        sum.Add(bytes);
-        return sum.value();
-      });
+      touched = co_await chunk->touch_on->Run(add);
     } else if (spec.yield_bytes > 0) {
-      co_await AddYielding(bytes, spec.yield_bytes, sum);
+      touched =
+          co_await AddYielding(bytes, path, offset, spec.yield_bytes, sum);
     } else {
-      sum.Add(bytes);
+      touched = add();
     }
+    if (!touched.ok()) co_return touched;
+    offset += bytes.size();
   }
 }
 
@@ -95,11 +112,12 @@ class AsyncScanBase : public Scan {
 
   asio::awaitable<void> SumOne(size_t file) {
     AsyncSource& source = loop_.source(file);
+    const std::string& path = spec_.paths[file];
     // Not by a conditional expression, which GCC 12 gets wrong around co_await.
     if (orders_.empty()) {
-      sums_[file] = co_await SumFile(source, spec_);
+      sums_[file] = co_await SumFile(source, path, spec_);
     } else {
-      sums_[file] = co_await SumBlocks(source, orders_[file], spec_);
+      sums_[file] = co_await SumBlocks(source, path, orders_[file], spec_);
     }
   }
 

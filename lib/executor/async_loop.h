@@ -12,6 +12,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "lib/executor/scan.h"
+#include "lib/file/touch.h"
 #include "lib/source/async_environment.h"
 #include "lib/source/source.h"
 
@@ -48,6 +49,7 @@ class AsyncLoop {
   std::vector<std::unique_ptr<AsyncSource>> sources_;
   AsyncEnvironment environment_;  // goes before them
   std::vector<ScanWatcher*> watchers_;
+  BusErrorsCaught caught_;
   size_t pending_ = 0;  // coroutines that have not ended
 };
 

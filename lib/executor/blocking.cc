@@ -1,35 +1,46 @@
 #include "lib/executor/blocking.h"
 
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "lib/executor/block_order.h"
 #include "lib/executor/file_sums.h"
+#include "lib/file/touch.h"
 #include "lib/kernel/strided_sum.h"
 
 namespace pagestall {
 namespace {
 
 absl::StatusOr<uint64_t> SumBlocks(BlockingSource& source,
+                                   const std::string& path,
                                    const BlockOrder& order,
                                    const ScanSpec& spec) {
   uint64_t sum = 0;
   for (const uint64_t offset : order.offsets()) {
     const absl::StatusOr<Chunk> chunk = source.At(offset, order.buffer());
     if (!chunk.ok()) return chunk.status();
-    sum += BlockOrder::Sum(*chunk, offset, spec.stride);
+    const absl::Status touched = Touch(*chunk, path, offset, [&] {
+      sum += BlockOrder::Sum(*chunk, offset, spec.stride);
+    });
+    if (!touched.ok()) return touched;
   }
   return sum;
 }
 
-absl::StatusOr<uint64_t> SumFile(BlockingSource& source, const ScanSpec& spec) {
+absl::StatusOr<uint64_t> SumFile(BlockingSource& source,
+                                 const std::string& path,
+                                 const ScanSpec& spec) {
   StridedSum sum(spec.stride, spec.prefetch);
-  while (true) {
+  for (uint64_t offset = 0;;) {
     const absl::StatusOr<Chunk> chunk = source.Next();
     if (!chunk.ok()) return chunk.status();
     if (chunk->empty()) return sum.value();
-    sum.Add(*chunk);
+    const absl::Status touched =
+        Touch(*chunk, path, offset, [&] { sum.Add(*chunk); });
+    if (!touched.ok()) return touched;
+    offset += chunk->size();
   }
 }
 
@@ -44,9 +55,10 @@ class BlockingScan : public Scan {
 
  protected:
   void SumOne(size_t file) {
+    const std::string& path = spec_.paths[file];
     sums_[file] = orders_.empty()
-                      ? SumFile(*sources_[file], spec_)
-                      : SumBlocks(*sources_[file], orders_[file], spec_);
+                      ? SumFile(*sources_[file], path, spec_)
+                      : SumBlocks(*sources_[file], path, orders_[file], spec_);
   }
 
   std::vector<std::unique_ptr<BlockingSource>> sources_;
@@ -55,6 +67,7 @@ class BlockingScan : public Scan {
  private:
   ScanSpec spec_;
   std::vector<BlockOrder> orders_;  // of each file; empty: front to back
+  BusErrorsCaught caught_;
 };
 
 class SeqScan final : public BlockingScan {

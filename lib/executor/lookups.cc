@@ -4,6 +4,7 @@
 #include <asio/use_awaitable.hpp>
 #include <utility>
 
+#include "lib/file/touch.h"
 #include "lib/source/blocking_pool.h"
 
 namespace pagestall {
@@ -56,9 +57,15 @@ asio::awaitable<absl::Status> Lookups::LookUp(const Lookup& lookup,
           .At(lookup.record * spec_.record_bytes, buffer);
   if (!chunk.ok()) co_return chunk.status();
   const Chunk bytes = chunk->bytes;
-  if (chunk->touch_on == nullptr) co_return spec_.check(lookup, bytes);
-  co_return co_await chunk->touch_on->Run(
-      [this, &lookup, bytes] { return spec_.check(lookup, bytes); });
+  const auto check = [this, &lookup, bytes] {
+    absl::Status checked;
+    absl::Status touched = Touch(bytes, spec_.paths[lookup.file],
+                                 lookup.record * spec_.record_bytes,
+                                 [&] { checked = spec_.check(lookup, bytes); });
+    return touched.ok() ? checked : touched;
+  };
+  if (chunk->touch_on == nullptr) co_return check();
+  co_return co_await chunk->touch_on->Run(check);
 }
 
 }  // namespace pagestall

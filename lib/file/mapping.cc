@@ -15,23 +15,24 @@
 namespace pagestall {
 namespace {
 
+// EINVAL is that of an advice which the kernel, or its configuration, does not
+// know, since the bytes are those of a mapping; other errors are of the bytes.
+absl::Status AdviceStatus(int error_number, absl::string_view operation) {
+  const absl::Status status = ErrnoStatus(error_number, operation);
+  return error_number == EINVAL ? absl::UnimplementedError(status.message())
+                                : status;
+}
+
 absl::Status Advise(absl::Span<const uint8_t> bytes, int advice,
                     absl::string_view operation) {
   if (bytes.empty()) return absl::OkStatus();
   while (madvise(const_cast<uint8_t*>(bytes.data()), bytes.size(), advice) !=
          0) {
     if (errno != EINTR && errno != EAGAIN) {
-      return ErrnoStatus(errno, operation);
+      return AdviceStatus(errno, operation);
     }
   }
   return absl::OkStatus();
-}
-
-// Of an advice that the kernel, or its configuration, may not know.
-absl::Status UnknownIsUnimplemented(const absl::Status& status) {
-  return absl::IsInvalidArgument(status)
-             ? absl::UnimplementedError(status.message())
-             : status;
 }
 
 }  // namespace
@@ -45,8 +46,7 @@ absl::Status AdviseRandom(absl::Span<const uint8_t> bytes) {
 }
 
 absl::Status AdviseHugePages(absl::Span<const uint8_t> bytes) {
-  return UnknownIsUnimplemented(
-      Advise(bytes, MADV_HUGEPAGE, "madvise(MADV_HUGEPAGE)"));
+  return Advise(bytes, MADV_HUGEPAGE, "madvise(MADV_HUGEPAGE)");
 }
 
 absl::Status AdviseWillNeed(absl::Span<const uint8_t> bytes) {
@@ -54,8 +54,7 @@ absl::Status AdviseWillNeed(absl::Span<const uint8_t> bytes) {
 }
 
 absl::Status PopulateRead(absl::Span<const uint8_t> bytes) {
-  return UnknownIsUnimplemented(
-      Advise(bytes, kMadvisePopulateRead, "madvise(MADV_POPULATE_READ)"));
+  return Advise(bytes, kMadvisePopulateRead, "madvise(MADV_POPULATE_READ)");
 }
 
 absl::Status Collapse(absl::Span<const uint8_t> bytes) {
@@ -68,7 +67,7 @@ absl::Status Collapse(absl::Span<const uint8_t> bytes) {
   if (errno == EAGAIN || errno == EBUSY || errno == ENOMEM) {
     return absl::OkStatus();
   }
-  return UnknownIsUnimplemented(ErrnoStatus(errno, "madvise(MADV_COLLAPSE)"));
+  return AdviceStatus(errno, "madvise(MADV_COLLAPSE)");
 }
 
 absl::Status LockOnFault(absl::Span<const uint8_t> bytes) {

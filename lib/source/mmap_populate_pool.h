@@ -1,24 +1,40 @@
 #ifndef PAGESTALL_LIB_SOURCE_MMAP_POPULATE_POOL_H_
 #define PAGESTALL_LIB_SOURCE_MMAP_POPULATE_POOL_H_
 
+#include <vector>
+
 #include "lib/source/mapped_chunks.h"
 
 namespace pagestall {
 
 class PopulateOnPool {
  public:
-  PopulateOnPool(const MappedFile& /*file*/, BlockingPool& pool)
-      : pool_(pool) {}
+  PopulateOnPool(const MappedFile& file, BlockingPool& pool)
+      : file_(file.file()), pool_(pool) {}
 
-  asio::awaitable<absl::StatusOr<AwaitedChunk>> Await(uint64_t /*offset*/,
+  asio::awaitable<absl::StatusOr<AwaitedChunk>> Await(uint64_t offset,
                                                       Chunk chunk) {
-    const absl::Status status =
-        co_await pool_.Run([chunk] { return PopulateRead(chunk); });
+    const absl::Status status = co_await pool_.Run([this, offset, chunk] {
+      absl::Status populated = PopulateRead(chunk);
+      return populated.ok() ? populated : Cause(populated, offset, chunk);
+    });
     if (!status.ok()) co_return status;
     co_return AwaitedChunk{.bytes = chunk};
   }
 
  private:
+  // That touching a page would have raised SIGBUS (EFAULT, madvise(2)) says not
+  // which page, nor why. A read does.
+  absl::Status Cause(const absl::Status& populated, uint64_t offset,
+                     Chunk chunk) const {
+    if (absl::IsUnimplemented(populated)) return populated;
+    std::vector<uint8_t> buffer(chunk.size());
+    const absl::StatusOr<size_t> read =
+        file_.Read(absl::MakeSpan(buffer), offset);
+    return read.ok() ? populated : read.status();
+  }
+
+  const File& file_;
   BlockingPool& pool_;
 };
 

@@ -5,21 +5,13 @@
 #include <fstream>
 #include <random>
 #include <string>
-#include <tuple>
 #include <vector>
 
-#include "lib/executor/table.h"
-#include "lib/source/table.h"
-#include "test/print_source.h"
+#include "test/every_pair.h"
 #include "test/status_matchers.h"
 #include "test/temporary_directory.h"
 
 namespace pagestall {
-
-void PrintTo(const Executor& executor, std::ostream* out) {
-  *out << "exec:" << executor.name;
-}
-
 namespace {
 
 using testing::HasSubstr;
@@ -38,8 +30,7 @@ std::vector<uint8_t> RandomBytes(size_t size, uint32_t seed) {
   return bytes;
 }
 
-class Conformance
-    : public testing::TestWithParam<std::tuple<Executor, Source>> {
+class Conformance : public testing::TestWithParam<Pair> {
  protected:
   const Executor& executor() const { return std::get<0>(GetParam()); }
   const Source& source() const { return std::get<1>(GetParam()); }
@@ -175,22 +166,8 @@ TEST_P(Conformance, FileThatCannotBeReadIsNamed) {
               HasSubstr("'" + paths_[0] + "': "));
 }
 
-std::vector<std::tuple<Executor, Source>> WhatMakesSense() {
-  std::vector<std::tuple<Executor, Source>> pairs;
-  for (const Executor& executor : Executors()) {
-    for (const Source& source : Sources()) {
-      if (executor.Supports(source)) pairs.emplace_back(executor, source);
-    }
-  }
-  return pairs;
-}
-
-INSTANTIATE_TEST_SUITE_P(Every, Conformance,
-                         testing::ValuesIn(WhatMakesSense()),
-                         [](const auto& test) {
-                           return std::string(std::get<0>(test.param).name) +
-                                  "_" + std::get<1>(test.param).name;
-                         });
+INSTANTIATE_TEST_SUITE_P(Every, Conformance, testing::ValuesIn(EveryPair()),
+                         NameOfPair);
 
 }  // namespace
 }  // namespace pagestall

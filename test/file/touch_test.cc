@@ -1,0 +1,150 @@
+#include "lib/file/touch.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <thread>
+#include <vector>
+
+#include "lib/file/file.h"
+#include "lib/file/mapping.h"
+#include "test/status_matchers.h"
+#include "test/temporary_directory.h"
+
+namespace pagestall {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+constexpr size_t kPage = 4096;
+
+uint64_t SumOf(absl::Span<const uint8_t> bytes) {
+  uint64_t sum = 0;
+  for (const uint8_t byte : bytes) sum += byte;
+  return sum;
+}
+
+class TouchTest : public testing::Test {
+ protected:
+  // Maps a file of four pages and truncates it to `pages`.
+  Mapping MapTruncated(const std::string& name, size_t pages) {
+    const std::string path =
+        directory_.Write(name, std::vector<uint8_t>(4 * kPage, 1));
+    const auto file = File::Open(path, O_RDONLY);
+    auto mapping = Mapping::Map(*file);
+    EXPECT_THAT(mapping, IsOk());
+    EXPECT_EQ(truncate(path.c_str(), static_cast<off_t>(pages * kPage)), 0);
+    return *std::move(mapping);
+  }
+
+  absl::Status TouchFrom(const Mapping& mapping, const std::string& name,
+                         size_t offset) {
+    const auto bytes = mapping.bytes().subspan(offset);
+    return Touch(bytes, directory_.path(name), offset,
+                 [&] { sum_ = SumOf(bytes); });
+  }
+
+  TemporaryDirectory directory_;
+  volatile uint64_t sum_ = 0;
+};
+
+TEST_F(TouchTest, BytesThatAreThereAreTouchedOnce) {
+  const BusErrorsCaught caught;
+  const Mapping mapping = MapTruncated("file", 4);
+  EXPECT_THAT(TouchFrom(mapping, "file", kPage), IsOk());
+  EXPECT_EQ(sum_, 3 * kPage);
+}
+
+TEST_F(TouchTest, TruncatedFileIsAStatusThatNamesTheByte) {
+  const BusErrorsCaught caught;
+  const Mapping mapping = MapTruncated("file", 2);
+  EXPECT_THAT(
+      TouchFrom(mapping, "file", kPage),
+      IsError(absl::StatusCode::kDataLoss,
+              AllOf(HasSubstr("touch byte 8192 of '"), HasSubstr("file'"),
+                    HasSubstr("the file was truncated to 8192 bytes"))));
+  EXPECT_EQ(sum_, kPage) << "zeros from there on";
+  EXPECT_THAT(Touch(mapping.bytes().first(kPage), directory_.path("file"), 0,
+                    [&] { sum_ = SumOf(mapping.bytes().first(kPage)); }),
+              IsOk());
+}
+
+TEST_F(TouchTest, RemovedFileIsNamedAsWell) {
+  const BusErrorsCaught caught;
+  const Mapping mapping = MapTruncated("file", 1);
+  unlink(directory_.path("file").c_str());
+  EXPECT_THAT(TouchFrom(mapping, "file", 0),
+              IsError(absl::StatusCode::kDataLoss,
+                      HasSubstr("No such file or directory")));
+}
+
+TEST_F(TouchTest, EachThreadGetsItsOwnError) {
+  const BusErrorsCaught caught;
+  constexpr int kThreads = 4;
+  std::vector<Mapping> mappings;
+  for (int i = 0; i < kThreads; ++i) {
+    mappings.push_back(MapTruncated(std::to_string(i), i + 1));
+  }
+  std::vector<absl::Status> statuses(kThreads);
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < kThreads; ++i) {
+      threads.emplace_back([&, i] {
+        const auto bytes = mappings[i].bytes();
+        statuses[i] = Touch(bytes, directory_.path(std::to_string(i)), 0, [&] {
+          const volatile uint64_t sum = SumOf(bytes);
+          static_cast<void>(sum);
+        });
+      });
+    }
+  }
+  for (int i = 0; i < kThreads - 1; ++i) {
+    EXPECT_THAT(std::string(statuses[i].message()),
+                HasSubstr("byte " + std::to_string((i + 1) * kPage) + " of"));
+  }
+  EXPECT_THAT(statuses.back(), IsOk()) << "whose file is whole";
+}
+
+TEST_F(TouchTest, FormerDispositionIsPutBackByTheLast) {
+  struct sigaction before {};
+  struct sigaction now {};
+  sigaction(SIGBUS, nullptr, &before);
+  {
+    const BusErrorsCaught first;
+    { const BusErrorsCaught second; }
+    sigaction(SIGBUS, nullptr, &now);
+    EXPECT_NE(now.sa_sigaction, before.sa_sigaction);
+  }
+  sigaction(SIGBUS, nullptr, &now);
+  EXPECT_EQ(now.sa_sigaction, before.sa_sigaction);
+}
+
+using TouchDeathTest = TouchTest;
+
+TEST_F(TouchDeathTest, FaultOfWhatNobodyTouchesEndsTheProcess) {
+  testing::GTEST_FLAG(death_test_style) = "threadsafe";
+  const BusErrorsCaught caught;
+  const Mapping mapping = MapTruncated("file", 1);
+  EXPECT_DEATH(sum_ = SumOf(mapping.bytes()), "");
+  const auto first = mapping.bytes().first(kPage);
+  EXPECT_DEATH(
+      {
+        const absl::Status status =
+            Touch(first, directory_.path("file"), 0,
+                  [&] { sum_ = SumOf(mapping.bytes()); });
+        sum_ = status.ok() ? 1 : 0;
+      },
+      "")
+      << "these bytes are not among those that were announced";
+}
+
+TEST_F(TouchDeathTest, SignalThatWasSentEndsTheProcess) {
+  testing::GTEST_FLAG(death_test_style) = "threadsafe";
+  const BusErrorsCaught caught;
+  EXPECT_DEATH(kill(getpid(), SIGBUS), "");
+}
+
+}  // namespace
+}  // namespace pagestall
