@@ -193,6 +193,7 @@ def test_repetitions_say_in_which_order_they_ran(article):
     done, report = article.run_to_json("--benchmark_repetitions=4")
     assert done.returncode == 0, done.stderr
     runs = raw(report)
+    assert all(run["cpu_reference_us"] > 0 for run in runs)
     begins = [run["window_begin_s"] for run in runs]
     assert min(begins) > 0
     by_time = sorted(runs, key=lambda run: run["window_begin_s"])
