@@ -284,3 +284,40 @@ def test_repetition_index_that_is_no_integer_is_one_line(scratch, index):
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert f"a repetition_index of {index!r}" in line
+
+
+def waiting(entries, share=0.5):
+    return [entry | {"cpu_time": share * entry["real_time"]} for entry in entries]
+
+
+@pytest.mark.parametrize(("factor", "code"), [(1.8, 2), (2.4, 1)])
+def test_a_row_that_waits_is_slower_beyond_a_factor_of_two(scratch, factor, code):
+    baseline, contender = (waiting(measured(COLD, median)) for median in (1.0, factor))
+    done = gate(scratch, [baseline], [contender])
+    assert done.returncode == code, done.stdout
+    assert "100.0%" in verdict_of(done, "exec:seq") or "100 %" in done.stdout
+    computes = gate(scratch, [waiting(baseline, 0.95)], [waiting(contender, 0.95)])
+    assert computes.returncode == 1
+
+
+def test_a_row_with_a_time_of_its_own_waits(scratch):
+    stall = "stall_p99/exec:async/io:mmap/cache:cold/iterations:1/manual_time"
+    done = gate(scratch, [measured(stall, 0.1)], [measured(stall, 0.15)])
+    assert done.returncode == 2 and "within the noise of 100 %" in done.stdout
+
+
+def test_the_speed_of_the_cpu_is_taken_out_first(scratch):
+    chance = random.Random(1)
+
+    def made(seconds):
+        speeds = [chance.choice([1.0, 1.33]) for _ in range(20)]
+        times = [seconds * speed * chance.lognormvariate(0, 0.01) for speed in speeds]
+        return repetitions(READ, times, cpu_reference_us=[1000 * speed for speed in speeds])
+
+    baseline, contender = made(1.0), made(1.1)
+    assert gate(scratch, [baseline], [contender]).returncode == 1
+    without = [
+        [{key: value for key, value in one.items() if key != "cpu_reference_us"} for one in side]
+        for side in (baseline, contender)
+    ]
+    assert gate(scratch, [without[0]], [without[1]]).returncode == 2

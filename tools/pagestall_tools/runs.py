@@ -38,6 +38,7 @@ class Repetition:
     seconds: float
     counters: dict  # name -> value in the counter's own unit
     index: int  # of the row's repetitions, from 0
+    cpu_seconds: float | None = None  # of the benchmark's main thread
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,7 +100,9 @@ def parse(path, run):
         index = entry.get("repetition_index", len(known))
         if not isinstance(index, int) or isinstance(index, bool):
             raise TypeError(f"{row!r}: a repetition_index of {index!r}")
-        known.append(Repetition(seconds, counters(entry), index))
+        cpu = entry.get("cpu_time")
+        cpu = None if cpu is None else cpu * SECONDS[entry["time_unit"]]
+        known.append(Repetition(seconds, counters(entry), index, cpu))
     return Run(str(path), context, rows, errors)
 
 

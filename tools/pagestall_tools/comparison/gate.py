@@ -10,8 +10,15 @@ own noise, and significantly (Mann-Whitney, p below 0.005 after Benjamini and Ho
 adjustment for the number of rows, and a 95 % interval clear of 1). It is the same if the
 whole interval lies within the threshold, and the noise is below it. Otherwise one cannot tell.
 
-The noise is estimated from what the two runs show of it. It is no less than what tools/pagestall
-ab measured on the contender's machine by running a binary against itself, if it did (--db).
+Before that, the speed of the CPU is taken out of the times, as far as repetitions say how fast
+it was (cpu_reference_us). The noise is estimated from what the two runs show of it. It is no less
+than what tools/pagestall ab measured on the contender's machine by running a binary against
+itself, if it did (--db).
+
+What a row waits for (a device, a pool, other threads) may have another speed in the next run,
+and no single run shows how much. Such a row, whose main thread computes for less than 90 % of
+its time, is slower only beyond a factor of two. To see less, run both in turn (ab) or keep the
+runs (history gate, which knows what five of them differ by).
 
 A machine that is slower for the whole of one run slows all rows: of a row that differs in the
 same direction as the other rows (if there are three), and no more than twice as much, one cannot
@@ -34,6 +41,8 @@ import re
 import sys
 
 from pagestall_tools.comparison.compare import THRESHOLD, compare, exit_code
+from pagestall_tools.comparison.cpu_reference import adjusted
+from pagestall_tools.comparison.noise import MOST, waits
 from pagestall_tools.comparison.notes import context_differences, context_notes
 from pagestall_tools.comparison.threshold import add_threshold
 from pagestall_tools.comparison.verdict_table import noise_source, print_verdicts, row_name, summary
@@ -73,9 +82,10 @@ class Gate:
         return exit_code(self.verdicts, self.broken)
 
 
-def gate(baseline, contender, threshold=THRESHOLD, rows="", noise=None):
+def gate(baseline, contender, threshold=THRESHOLD, rows="", noise=None, between_runs=None):
     """The Gate of two Runs. `rows` is a regular expression that names must match, `noise` what
-    was measured of it before: {row: fraction}."""
+    was measured of it before: {row: fraction}, and `between_runs` what several runs differed by,
+    without which nobody knows how much a row that waits does."""
     pattern = re.compile(rows)
     runs = {"baseline": baseline, "contender": contender}
     measured = {
@@ -88,8 +98,8 @@ def gate(baseline, contender, threshold=THRESHOLD, rows="", noise=None):
         for side, its in measured.items()
     }
     samples = {
-        row: (times, whole["contender"][row])
-        for row, times in whole["baseline"].items()
+        row: adjusted(baseline.rows[row], contender.rows[row])
+        for row in whole["baseline"]
         if row in whole["contender"]
     }
     broken = [
@@ -97,8 +107,17 @@ def gate(baseline, contender, threshold=THRESHOLD, rows="", noise=None):
         for row, message in failed["contender"].items()
         if row in whole["baseline"] and not message.startswith(NOT_AVAILABLE)
     ]
+    noise, between_runs = noise or {}, between_runs or {}
+    unknown = {
+        row: MOST
+        for row in samples
+        if row not in between_runs and waits(row, [*baseline.rows[row], *contender.rows[row]])
+    }
+    known = {
+        row: max(one.get(row, 0.0) for one in (noise, between_runs, unknown)) for row in samples
+    }
     return Gate(
-        verdicts=compare(samples, threshold, noise),
+        verdicts=compare(samples, threshold, known),
         different=context_differences(baseline.context, contender.context),
         broken=broken,
         notes=[

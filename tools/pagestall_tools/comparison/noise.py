@@ -17,6 +17,23 @@ OTHERS, LEAST_ROWS = 2, 4
 # A virtual machine may be slower by a factor of two. What is slower by more is no noise.
 MOST = 1.0
 
+# A row whose thread computes for less of its time than this, waits: for a device, for a pool.
+COMPUTES = 0.9
+
+
+def waits(row, repetitions):
+    """Whether a row waits for something whose speed may be another in the next run, without that
+    one run shows it. One with a time of its own (a stall) does so, and so does one of which
+    nothing is known."""
+    if "/manual_time" in row:
+        return True
+    shares = [
+        one.cpu_seconds / one.seconds
+        for one in repetitions
+        if one.cpu_seconds is not None and one.seconds > 0
+    ]
+    return not shares or statistics.median(shares) < COMPUTES
+
 
 def own_noise(series):
     """Of a row, as a fraction. Each of `series` would be constant without noise: a side's

@@ -29,8 +29,13 @@ def run(history, contender, window, threshold):
     count = words.plural(max(map(len, samples.values())), "run")
     path = f"the last {count} of {words.printable(contender.binary)} before it"
     baseline = pooled(path, list(earlier.values())[-1], samples)
-    noise = known_noise(known, history.noise(machine))
-    result = gate(baseline, contender, threshold, noise=noise)
+    result = gate(
+        baseline,
+        contender,
+        threshold,
+        noise=history.noise(machine),
+        between_runs=known_noise(known),
+    )
     failures = history.failures(list(earlier)[-window:])
     notes = [*result.notes, *failure_notes(failures), *too_few_notes(known)]
     print(f"{contender.path}, compared with {path} on machine {machine}:")
@@ -51,17 +56,15 @@ def pooled(path, context, samples):
     return Run(path, context, rows, {})
 
 
-def known_noise(samples, measured):
-    """{row: fraction}: the larger of what equal runs differed by and of what the runs themselves
-    do; without a row of which neither is known."""
+def known_noise(samples):
+    """{row: fraction} of what the runs differ by; without a row of which too few are known."""
     noise = {}
     for row, its in samples.items():
         medians = [sample.median for sample in its]
         if min(medians) <= 0:
             medians = [max(median, RESOLUTION) for median in medians]
-        known = [measured.get(row), noise_between(medians, len(samples))]
-        if any(one is not None for one in known):
-            noise[row] = max(one for one in known if one is not None)
+        if (between := noise_between(medians, len(samples))) is not None:
+            noise[row] = between
     return noise
 
 
