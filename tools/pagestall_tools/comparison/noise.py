@@ -7,7 +7,7 @@ import numpy
 
 # Standard errors of a row's ratio that count as noise: chosen so that both rates of
 # tools/gate_rates hold. Fewer raise more false alarms, more hide more.
-ERRORS = 3
+ERRORS = 2.5
 
 # A row that changed the way the other rows did, and no more than this many times as much, is
 # taken for one on a machine that changed: what slows a machine slows its rows unequally. From so
