@@ -298,6 +298,7 @@ def test_a_row_that_waits_is_slower_beyond_a_factor_of_two(scratch, factor, code
     assert "100.0%" in verdict_of(done, "exec:seq") or "100 %" in done.stdout
     computes = gate(scratch, [waiting(baseline, 0.95)], [waiting(contender, 0.95)])
     assert computes.returncode == 1
+    assert gate(scratch, [baseline], [contender], "--in_turn").returncode == 1
 
 
 def test_a_row_with_a_time_of_its_own_waits(scratch):

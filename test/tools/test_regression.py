@@ -58,7 +58,7 @@ def verdicts(scratch, flags, source, repetitions):
     """The gate's, finished: of the same again, and of what is slower."""
     baseline, again, slowed = make_runs(scratch, flags, source, repetitions)
     return [
-        pagestall("gate", baseline, contender, f"--threshold={THRESHOLD}")
+        pagestall("gate", baseline, contender, f"--threshold={THRESHOLD}", "--in_turn")
         for contender in (again, slowed)
     ]
 

@@ -17,8 +17,9 @@ itself, if it did (--db).
 
 What a row waits for (a device, a pool, other threads) may have another speed in the next run,
 and no single run shows how much. Such a row, whose main thread computes for less than 90 % of
-its time, is slower only beyond a factor of two. To see less, run both in turn (ab) or keep the
-runs (history gate, which knows what five of them differ by).
+its time, is slower only beyond a factor of two. To see less, run both in turn (ab; or by other
+means, and say so: --in_turn) or keep the runs (history gate, which knows what five of them
+differ by).
 
 A machine that is slower for the whole of one run slows all rows: of a row that differs in the
 same direction as the other rows (if there are three), and no more than twice as much, one cannot
@@ -62,6 +63,10 @@ def add_arguments(parser):
         help="compare runs of different machines, builds or datasets all the same",
     )  # fmt: skip
     parser.add_argument(
+        "--in_turn", action="store_true",
+        help="the repetitions of both were made in turn, so that what they wait for was the same",
+    )  # fmt: skip
+    parser.add_argument(
         "--db", metavar="FILE|URL",
         help="the history that has the machine's measured noise (default: that of history, if "
         "one was begun)",
@@ -82,10 +87,13 @@ class Gate:
         return exit_code(self.verdicts, self.broken)
 
 
-def gate(baseline, contender, threshold=THRESHOLD, rows="", noise=None, between_runs=None):
+def gate(
+    baseline, contender, threshold=THRESHOLD, rows="", noise=None, between_runs=None, in_turn=False
+):
     """The Gate of two Runs. `rows` is a regular expression that names must match, `noise` what
-    was measured of it before: {row: fraction}, and `between_runs` what several runs differed by,
-    without which nobody knows how much a row that waits does."""
+    was measured of it before: {row: fraction}, and `between_runs` what several runs differed by.
+    Unless a row is in that, or both runs were made `in_turn`, nobody knows by how much it
+    differs from run to run if it waits."""
     pattern = re.compile(rows)
     runs = {"baseline": baseline, "contender": contender}
     measured = {
@@ -111,7 +119,9 @@ def gate(baseline, contender, threshold=THRESHOLD, rows="", noise=None, between_
     unknown = {
         row: MOST
         for row in samples
-        if row not in between_runs and waits(row, [*baseline.rows[row], *contender.rows[row]])
+        if not in_turn
+        and row not in between_runs
+        and waits(row, [*baseline.rows[row], *contender.rows[row]])
     }
     known = {
         row: max(one.get(row, 0.0) for one in (noise, between_runs, unknown)) for row in samples
@@ -166,7 +176,14 @@ def run(arguments):
         raise BadInput(f"--filter '{arguments.filter}': no regular expression: {error}") from error
     baseline, contender = read(arguments.baseline), read(arguments.contender)
     noise = known_noise(arguments.db, machine_id(contender.context))
-    result = gate(baseline, contender, arguments.threshold, arguments.filter, noise)
+    result = gate(
+        baseline,
+        contender,
+        arguments.threshold,
+        arguments.filter,
+        noise,
+        in_turn=arguments.in_turn,
+    )
     if result.different and not arguments.anyway:
         raise BadInput(
             f"'{baseline.path}' and '{contender.path}' are of different machines, builds or "
