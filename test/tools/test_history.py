@@ -135,7 +135,8 @@ def test_nothing_is_added_if_one_of_the_files_is_no_run(db, scratch):
     broken.write_text("{")
     empty = write_run(scratch / "empty.json", [])
     undated = write_run(scratch / "undated.json", repetitions(ASYNC, [1]), date="yesterday")
-    for bad in (broken, empty, undated, scratch / "none.json"):
+    number = write_run(scratch / "number.json", repetitions(ASYNC, [1]), date=5)
+    for bad in (broken, empty, undated, number, scratch / "none.json"):
         assert f"'{bad}'" in one_line(history(db, "add", made_run(scratch, 1), bad))
         assert len(columns(db)) == 1
 

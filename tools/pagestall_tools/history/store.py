@@ -268,7 +268,7 @@ def digest(run):
 def date_of(run):
     try:
         return utc(run.context["date"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise BadInput(f"read '{run.path}': no date in its context ({error!r})") from error
 
 
