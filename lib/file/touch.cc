@@ -40,7 +40,7 @@ bool PutZeros(const uint8_t* at) {
   // Not mmap(), which the sanitizers make more than a system call.
   return syscall(SYS_mmap, page, end - page, PROT_READ,
                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
-                 0) == static_cast<long>(page);
+                 0) == static_cast<int64_t>(page);
 }
 
 void OnBusError(int /*signal*/, siginfo_t* info, void* /*context*/) {

@@ -84,12 +84,14 @@ TEST_F(TouchTest, EachThreadGetsItsOwnError) {
   const BusErrorsCaught caught;
   constexpr int kThreads = 4;
   std::vector<Mapping> mappings;
+  mappings.reserve(kThreads);
   for (int i = 0; i < kThreads; ++i) {
     mappings.push_back(MapTruncated(std::to_string(i), i + 1));
   }
   std::vector<absl::Status> statuses(kThreads);
   {
     std::vector<std::jthread> threads;
+    threads.reserve(kThreads);
     for (int i = 0; i < kThreads; ++i) {
       threads.emplace_back([&, i] {
         const auto bytes = mappings[i].bytes();
