@@ -11,7 +11,7 @@ from pagestall_tools.comparison.noise import noise_of_others, own_noise
 from pagestall_tools.comparison.threshold import THRESHOLD
 from pagestall_tools.words import number
 
-# Of the adjusted p: chosen so that both rates of tools/gate_rates hold.
+# Of the adjusted p. tools/gate_rates measures what follows from it.
 ALPHA = 0.005
 
 # Seconds. Rows of blocked time are 0 where nothing blocked, and then have no ratio: there,

@@ -5,8 +5,8 @@ import statistics
 
 import numpy
 
-# Standard errors of a row's ratio that count as noise: chosen so that both rates of
-# tools/gate_rates hold. Fewer raise more false alarms, more hide more.
+# Standard errors of a row's ratio that count as noise. Fewer raise more false alarms, more hide
+# more: tools/gate_rates measures both.
 ERRORS = 2.5
 
 # A row that changed the way the other rows did, and no more than this many times as much, is
