@@ -154,8 +154,10 @@ def test_interrupt_ends_the_child_and_compares_the_complete_rounds(began, number
     assert (began.directory / "ended").exists(), "the child could put back what it had changed"
 
 
-def test_interrupt_before_the_first_round_is_complete(made):
-    a = made.binary("a", timed(FLAT), hangs=[0])
+def interrupted_with_itself(made, run):
+    """Exit code, output and errors of ab with a binary twice, whose `run`-th run hangs until
+    Ctrl-C."""
+    a = made.binary("a", timed(FLAT), hangs=[run])
     process = subprocess.Popen(
         [ROOT / "tools/pagestall", "ab", a, a, f"--db={made.db}"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -163,21 +165,19 @@ def test_interrupt_before_the_first_round_is_complete(made):
     wait_until((made.directory / "hangs").exists, process)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=120)
-    assert (process.returncode, out) == (130, "")
+    return process.returncode, out, err
+
+
+def test_interrupt_before_the_first_round_is_complete(made):
+    code, out, err = interrupted_with_itself(made, run=0)
+    assert (code, out) == (130, "")
     assert err == "interrupted: 0 of 20 rounds are complete\n"
     assert made.noise() == {}
 
 
 def test_interrupted_noise_is_shown_and_not_kept(made):
-    a = made.binary("a", timed(FLAT), hangs=[12])
-    process = subprocess.Popen(
-        [ROOT / "tools/pagestall", "ab", a, a, f"--db={made.db}"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    wait_until((made.directory / "hangs").exists, process)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=120)
-    assert process.returncode == 130
+    code, out, err = interrupted_with_itself(made, run=12)
+    assert code == 130
     assert err == "interrupted: 6 of 20 rounds are complete\n"
     assert "with itself, 6 rounds" in out and "Kept" not in out
     assert made.noise() == {}

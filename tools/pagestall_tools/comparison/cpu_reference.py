@@ -1,7 +1,7 @@
 """Takes the speed of the CPU out of times.
 
-A virtual CPU shares a core with others that its guest does not see, and computes more slowly while
-they do. Each repetition says how long a fixed computation took right before and after it
+A virtual CPU may share a core with others that its guest does not see, and compute more slowly
+while they do. Each repetition says how long a fixed computation took right before and after it
 (cpu_reference_us), and what a row's time has to do with that is taken out of it: an analysis of
 covariance (Fisher, 1932), by the least squares of the logarithms within the sides, so that a
 difference between the sides is no part of it.
