@@ -47,12 +47,13 @@ void RegisterBaselines(const Figure& figure, int64_t ms, Progress& progress) {
                              "/ms:", ms),
                 RowTime::kManual, progress,
                 [baseline, figure, ms](benchmark::State& state) {
-                  ExecutorReport report;
+                  absl::StatusOr<ExecutorReport> report;
                   for (auto _ : state) {
                     report = baseline.watch(std::chrono::milliseconds(ms));
                   }
-                  ReportExecutor(state, report);
-                  return ReportTime(state, figure.of(report));
+                  if (!report.ok()) return report.status();
+                  ReportExecutor(state, *report);
+                  return ReportTime(state, figure.of(*report));
                 });
   }
 }

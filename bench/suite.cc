@@ -23,6 +23,7 @@
 #include "bench/checked_reporter.h"
 #include "bench/machine_context.h"
 #include "fixtures/read_ahead_record.h"
+#include "lib/file/exception_status.h"
 
 namespace pagestall {
 namespace {
@@ -202,7 +203,11 @@ int RunSuite(int argc, char** argv, const Suite& suite) {
   const size_t rows = CountMatchingRows(args[0]);
   if (rows == 0) return 1;
   PutBackReadAheads();
-  if (absl::Status status = suite.prepare(progress); !status.ok()) {
+  // The library ends the process if it finds no descriptor for it later.
+  benchmark::CPUInfo::Get();
+  if (absl::Status status =
+          Caught("prepare the rows", [&] { return suite.prepare(progress); });
+      !status.ok()) {
     progress.Clear();
     return Refuse(status);
   }

@@ -1,5 +1,6 @@
 """What the tests of binaries and tools share: where they are, and how to run them."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -64,13 +65,19 @@ def forge_manifest(data):
     (data / "pagestall.manifest").write_text("\n".join(head + lines) + "\n")
 
 
-@pytest.fixture
-def scratch():
+@contextlib.contextmanager
+def scratch_directory():
     """A directory on the disk that holds the build, removed afterwards."""
     parent = BUILD / "test/scratch"
     parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=parent) as directory:
         yield pathlib.Path(directory)
+
+
+@pytest.fixture
+def scratch():
+    with scratch_directory() as directory:
+        yield directory
 
 
 @pytest.fixture

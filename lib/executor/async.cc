@@ -10,6 +10,7 @@
 #include "lib/executor/async_loop.h"
 #include "lib/executor/block_order.h"
 #include "lib/executor/file_sums.h"
+#include "lib/file/exception_status.h"
 #include "lib/file/touch.h"
 #include "lib/kernel/strided_sum.h"
 
@@ -101,7 +102,8 @@ class AsyncScanBase : public Scan {
   }
 
   absl::StatusOr<std::vector<uint64_t>> Run() override {
-    loop_.Run([this] { Spawn(); });
+    const absl::Status ran = loop_.Run([this] { Spawn(); });
+    if (!ran.ok()) return ran;
     return Delivered(sums_);
   }
 
@@ -159,11 +161,14 @@ class AsyncSeqScan final : public AsyncScanBase {
 template <typename Kind>
 absl::StatusOr<std::unique_ptr<Scan>> Prepare(const Source& source,
                                               const ScanSpec& spec) {
-  auto scan = std::make_unique<Kind>(spec);
-  if (absl::Status status = scan->Open(source); !status.ok()) {
-    return status;
-  }
-  return scan;
+  return Caught("prepare the scan",
+                [&]() -> absl::StatusOr<std::unique_ptr<Scan>> {
+                  auto scan = std::make_unique<Kind>(spec);
+                  if (absl::Status status = scan->Open(source); !status.ok()) {
+                    return status;
+                  }
+                  return scan;
+                });
 }
 
 }  // namespace

@@ -4,8 +4,12 @@
 #include <exception>
 #include <utility>
 
+#include "lib/file/exception_status.h"
+
 namespace pagestall {
 namespace {
+
+constexpr char kRun[] = "run the executor";
 
 void RethrowIfAny(const std::exception_ptr& exception) {
   if (exception) std::rethrow_exception(exception);
@@ -29,13 +33,20 @@ absl::Status AsyncLoop::Open(const Source& source,
   return absl::OkStatus();
 }
 
-void AsyncLoop::Run(absl::FunctionRef<void()> spawn) {
-  for (ScanWatcher* watcher : watchers_) {
-    watcher->Begins(io_context_.get_executor());
-  }
-  spawn();
-  if (pending_ == 0) TellEnd();
-  io_context_.run();
+absl::Status AsyncLoop::Run(absl::FunctionRef<void()> spawn) {
+  absl::Status ran = Caught(kRun, [&] {
+    for (ScanWatcher* watcher : watchers_) {
+      watcher->Begins(io_context_.get_executor());
+      ++begun_;
+    }
+    spawn();
+    if (pending_ == 0) TellEnd();
+    io_context_.run();
+    return absl::OkStatus();
+  });
+  if (!ran.ok()) TellEnd();
+  error_.Update(std::move(ran));
+  return error_;
 }
 
 void AsyncLoop::Spawn(asio::awaitable<void> work) {
@@ -44,12 +55,16 @@ void AsyncLoop::Spawn(asio::awaitable<void> work) {
 }
 
 asio::awaitable<void> AsyncLoop::Counted(asio::awaitable<void> work) {
-  co_await std::move(work);
+  try {
+    co_await std::move(work);
+  } catch (...) {
+    error_.Update(ExceptionStatus(kRun));
+  }
   if (--pending_ == 0) TellEnd();
 }
 
 void AsyncLoop::TellEnd() {
-  for (ScanWatcher* watcher : watchers_) watcher->Ends();
+  while (told_ < begun_) watchers_[told_++]->Ends();
 }
 
 }  // namespace pagestall

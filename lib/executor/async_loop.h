@@ -32,8 +32,9 @@ class AsyncLoop {
   AsyncSource& source(size_t file) { return *sources_[file]; }
 
   // The window: runs what `spawn` spawns, and the watchers, until all has
-  // ended. Rethrows what a coroutine throws.
-  void Run(absl::FunctionRef<void()> spawn);
+  // ended. An error is what somebody has thrown; if a coroutine did, the others
+  // have ended as well.
+  absl::Status Run(absl::FunctionRef<void()> spawn);
 
   // In Run() only.
   void Spawn(asio::awaitable<void> work);
@@ -51,6 +52,9 @@ class AsyncLoop {
   std::vector<ScanWatcher*> watchers_;
   BusErrorsCaught caught_;
   size_t pending_ = 0;  // coroutines that have not ended
+  size_t begun_ = 0;    // of the watchers
+  size_t told_ = 0;     // of the end
+  absl::Status error_;  // the first
 };
 
 }  // namespace pagestall

@@ -7,6 +7,7 @@
 
 #include "lib/executor/block_order.h"
 #include "lib/executor/file_sums.h"
+#include "lib/file/exception_status.h"
 #include "lib/file/touch.h"
 #include "lib/kernel/strided_sum.h"
 
@@ -88,28 +89,40 @@ class ThreadsScan final : public BlockingScan {
     std::vector<std::jthread> threads;
     threads.reserve(sources_.size());
     for (size_t file = 0; file < sources_.size(); ++file) {
-      threads.emplace_back([this, file] { SumOne(file); });
+      const absl::Status started = Caught("start a thread", [&] {
+        threads.emplace_back([this, file] { SumOne(file); });
+        return absl::OkStatus();
+      });
+      if (!started.ok()) sums_[file] = started;
     }
+    ended_threads_ = threads.size();
     threads.clear();  // joins
     return Delivered(sums_);
   }
 
-  size_t ended_threads() const override { return sources_.size(); }
+  size_t ended_threads() const override { return ended_threads_; }
+
+ private:
+  size_t ended_threads_ = 0;
 };
 
 template <typename Kind>
 absl::StatusOr<std::unique_ptr<Scan>> Prepare(const Source& source,
                                               const ScanSpec& spec) {
-  absl::StatusOr<std::vector<BlockOrder>> orders = BlockOrdersOf(spec);
-  if (!orders.ok()) return orders.status();
-  std::vector<std::unique_ptr<BlockingSource>> sources;
-  for (const std::string& path : spec.paths) {
-    absl::StatusOr<std::unique_ptr<BlockingSource>> opened =
-        source.open_blocking(path, spec.source_options);
-    if (!opened.ok()) return opened.status();
-    sources.push_back(*std::move(opened));
-  }
-  return std::make_unique<Kind>(spec, *std::move(orders), std::move(sources));
+  return Caught(
+      "prepare the scan", [&]() -> absl::StatusOr<std::unique_ptr<Scan>> {
+        absl::StatusOr<std::vector<BlockOrder>> orders = BlockOrdersOf(spec);
+        if (!orders.ok()) return orders.status();
+        std::vector<std::unique_ptr<BlockingSource>> sources;
+        for (const std::string& path : spec.paths) {
+          absl::StatusOr<std::unique_ptr<BlockingSource>> opened =
+              source.open_blocking(path, spec.source_options);
+          if (!opened.ok()) return opened.status();
+          sources.push_back(*std::move(opened));
+        }
+        return std::make_unique<Kind>(spec, *std::move(orders),
+                                      std::move(sources));
+      });
 }
 
 }  // namespace

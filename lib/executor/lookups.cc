@@ -4,6 +4,7 @@
 #include <asio/use_awaitable.hpp>
 #include <utility>
 
+#include "lib/file/exception_status.h"
 #include "lib/file/touch.h"
 #include "lib/source/blocking_pool.h"
 
@@ -13,11 +14,14 @@ using Clock = std::chrono::steady_clock;
 
 absl::StatusOr<std::unique_ptr<Lookups>> Lookups::Prepare(const Source& source,
                                                           LookupSpec spec) {
-  std::unique_ptr<Lookups> lookups(new Lookups(std::move(spec)));
-  absl::Status status = lookups->loop_.Open(source, lookups->spec_.paths,
-                                            lookups->spec_.source_options);
-  if (!status.ok()) return status;
-  return lookups;
+  return Caught(
+      "prepare the lookups", [&]() -> absl::StatusOr<std::unique_ptr<Lookups>> {
+        std::unique_ptr<Lookups> lookups(new Lookups(std::move(spec)));
+        absl::Status status = lookups->loop_.Open(
+            source, lookups->spec_.paths, lookups->spec_.source_options);
+        if (!status.ok()) return status;
+        return lookups;
+      });
 }
 
 Lookups::Lookups(LookupSpec spec)
@@ -27,12 +31,12 @@ Lookups::Lookups(LookupSpec spec)
       latencies_(spec_.lookups.size()) {}
 
 absl::StatusOr<std::vector<std::chrono::nanoseconds>> Lookups::Run() {
-  loop_.Run([this] {
+  error_.Update(loop_.Run([this] {
     for (size_t i = 0; i < spec_.coroutines; ++i) {
       loop_.Spawn(LookUpInTurn(buffers_.bytes().subspan(i * spec_.record_bytes,
                                                         spec_.record_bytes)));
     }
-  });
+  }));
   if (!error_.ok()) return error_;
   return std::move(latencies_);
 }

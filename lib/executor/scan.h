@@ -23,7 +23,8 @@ class ScanWatcher {
   // `executor` now comes before the scan.
   virtual void Begins(const asio::any_io_executor& executor) = 0;
   // The work is done: every file's sum is delivered. The executor runs on until
-  // it has no work, so whatever was started must end.
+  // it has no work, so whatever was started must end. Or something has thrown:
+  // then it is destroyed.
   virtual void Ends() = 0;
 };
 

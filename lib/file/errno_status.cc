@@ -1,5 +1,6 @@
 #include "lib/file/errno_status.h"
 
+#include <cerrno>
 #include <string>
 #include <system_error>
 
@@ -7,6 +8,21 @@
 #include "absl/strings/str_cat.h"
 
 namespace pagestall {
+namespace {
+
+absl::string_view UsualAdvice(int error_number) {
+  switch (error_number) {
+    case EMFILE:
+      return "raise the limit of open files (ulimit -n)";
+    case ENOMEM:
+      return "raise the limit of memory (ulimit -v and -l, or the control "
+             "group's)";
+    default:
+      return "";
+  }
+}
+
+}  // namespace
 
 std::string QuotedPath(absl::string_view path) {
   return absl::StrCat("'", absl::Utf8SafeCEscape(path), "'");
@@ -14,6 +30,7 @@ std::string QuotedPath(absl::string_view path) {
 
 absl::Status ErrnoStatus(int error_number, absl::string_view operation,
                          absl::string_view path, absl::string_view advice) {
+  if (advice.empty()) advice = UsualAdvice(error_number);
   return absl::Status(
       absl::ErrnoToStatusCode(error_number),
       absl::StrCat(operation, path.empty() ? "" : " ",

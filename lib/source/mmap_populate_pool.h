@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "lib/file/exception_status.h"
 #include "lib/source/mapped_chunks.h"
 
 namespace pagestall {
@@ -16,7 +17,9 @@ class PopulateOnPool {
                                                       Chunk chunk) {
     const absl::Status status = co_await pool_.Run([this, offset, chunk] {
       absl::Status populated = PopulateRead(chunk);
-      return populated.ok() ? populated : Cause(populated, offset, chunk);
+      return populated.ok() ? populated : Caught("read a chunk", [&] {
+        return Cause(populated, offset, chunk);
+      });
     });
     if (!status.ok()) co_return status;
     co_return AwaitedChunk{.bytes = chunk};

@@ -16,7 +16,6 @@
 #include <atomic>
 #include <cerrno>
 #include <deque>
-#include <system_error>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
@@ -24,6 +23,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "lib/file/errno_status.h"
+#include "lib/file/exception_status.h"
 #include "lib/file/file.h"
 
 namespace pagestall {
@@ -34,14 +34,11 @@ constexpr unsigned kEntries = 256;  // submissions that one turn can batch
 absl::Status RingError(int error_number, absl::string_view call) {
   const char* advice = "";
   if (error_number == ENOSYS) {
-    advice = "; io_uring needs Linux 5.1";
+    advice = "io_uring needs Linux 5.1";
   } else if (error_number == EPERM) {
-    advice = "; a sandbox or the sysctl kernel.io_uring_disabled forbids it";
+    advice = "a sandbox or the sysctl kernel.io_uring_disabled forbids it";
   }
-  return absl::Status(
-      absl::ErrnoToStatusCode(error_number),
-      absl::StrCat(call, ": ", std::generic_category().message(error_number),
-                   advice));
+  return ErrnoStatus(error_number, call, "", advice);
 }
 
 }  // namespace
@@ -68,7 +65,12 @@ class Ring::State final : public std::enable_shared_from_this<State> {
     // descriptor.
     const int event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (event < 0) return RingError(errno, "eventfd");
-    signalled_.assign(event);
+    asio::error_code refused;
+    signalled_.assign(event, refused);
+    if (refused) {
+      close(event);
+      return RingError(refused.value(), "epoll_ctl");
+    }
     error = io_uring_register_eventfd(&ring_, event);
     if (error != 0) return RingError(-error, "io_uring_register_eventfd");
     io_uring_cq_eventfd_toggle(&ring_, false);
@@ -248,9 +250,11 @@ class Ring::State final : public std::enable_shared_from_this<State> {
 
 absl::StatusOr<std::unique_ptr<Ring>> Ring::Open(
     const asio::any_io_executor& executor) {
-  auto state = std::make_shared<State>(executor);
-  if (absl::Status status = state->Open(); !status.ok()) return status;
-  return std::unique_ptr<Ring>(new Ring(std::move(state)));
+  return Caught("open a ring", [&]() -> absl::StatusOr<std::unique_ptr<Ring>> {
+    auto state = std::make_shared<State>(executor);
+    if (absl::Status status = state->Open(); !status.ok()) return status;
+    return std::unique_ptr<Ring>(new Ring(std::move(state)));
+  });
 }
 
 Ring::Ring(std::shared_ptr<State> state) : state_(std::move(state)) {}
