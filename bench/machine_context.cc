@@ -15,6 +15,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "bench/build_info.h"
+#include "lib/file/free_memory.h"
 
 namespace pagestall {
 namespace {
@@ -72,11 +73,12 @@ std::string TransparentHugePages() {
 
 std::vector<std::pair<std::string, std::string>> DescribeMachine() {
   const int64_t page_bytes = sysconf(_SC_PAGESIZE);
-  return {
+  const uint64_t memory_bytes = sysconf(_SC_PHYS_PAGES) * page_bytes;
+  std::vector<std::pair<std::string, std::string>> context = {
       {"kernel", Kernel()},
       {"cpu_model", CpuModel()},
       {"cpus_online", absl::StrCat(sysconf(_SC_NPROCESSORS_ONLN))},
-      {"memory_mib", absl::StrCat(sysconf(_SC_PHYS_PAGES) * page_bytes >> 20)},
+      {"memory_mib", absl::StrCat(memory_bytes >> 20)},
       {"hypervisor", Hypervisor()},
       {"page_bytes", absl::StrCat(page_bytes)},
       {"transparent_huge_pages", TransparentHugePages()},
@@ -91,6 +93,10 @@ std::vector<std::pair<std::string, std::string>> DescribeMachine() {
                     ASIO_VERSION % 100)},
       {"libc_version", gnu_get_libc_version()},
   };
+  if (const uint64_t limit = MemoryLimitBytes(); limit < memory_bytes) {
+    context.emplace_back("memory_limit_mib", absl::StrCat(limit >> 20));
+  }
+  return context;
 }
 
 }  // namespace pagestall

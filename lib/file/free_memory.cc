@@ -1,6 +1,7 @@
 #include "lib/file/free_memory.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <fstream>
@@ -37,25 +38,29 @@ uint64_t MemFreeBytes() {
   return 0;
 }
 
-// What a control group and those above it leave, as far as they are visible:
-// `directory` is a folder below `root`.
-uint64_t Headroom(const std::string& root, std::string directory,
-                  const char* limit_name, const char* usage_name) {
-  uint64_t least = UINT64_MAX;
+// A control group that has a limit.
+struct Group {
+  uint64_t limit;
+  uint64_t usage;
+};
+
+// Adds a group and those above it, as far as they are visible: `directory` is a
+// folder below `root`.
+void AddGroups(const std::string& root, std::string directory,
+               const char* limit_name, const char* usage_name,
+               std::vector<Group>& groups) {
   while (true) {
     const std::string folder = absl::StrCat(root, directory, "/");
     const auto limit = ReadNumber(folder + limit_name);  // or "max"
     const auto usage = ReadNumber(folder + usage_name);
-    if (limit && usage) {
-      least = std::min(least, *limit - std::min(*limit, *usage));
-    }
-    if (directory.empty()) return least;
+    if (limit && usage) groups.push_back({*limit, *usage});
+    if (directory.empty()) return;
     directory.resize(directory.rfind('/'));
   }
 }
 
-uint64_t GroupHeadroom() {
-  uint64_t least = UINT64_MAX;
+std::vector<Group> OurGroups() {
+  std::vector<Group> groups;
   std::ifstream file("/proc/self/cgroup");
   for (std::string line; std::getline(file, line);) {
     // hierarchy:controllers:path
@@ -64,20 +69,31 @@ uint64_t GroupHeadroom() {
     if (part.size() != 3) continue;
     const std::string path = part[2] == "/" ? "" : part[2];
     if (part[1].empty()) {
-      least = std::min(least, Headroom("/sys/fs/cgroup", path, "memory.max",
-                                       "memory.current"));
+      AddGroups("/sys/fs/cgroup", path, "memory.max", "memory.current", groups);
     } else if (part[1] == "memory") {
-      least = std::min(
-          least, Headroom("/sys/fs/cgroup/memory", path,
-                          "memory.limit_in_bytes", "memory.usage_in_bytes"));
+      AddGroups("/sys/fs/cgroup/memory", path, "memory.limit_in_bytes",
+                "memory.usage_in_bytes", groups);
     }
   }
-  return least;
+  return groups;
 }
 
 }  // namespace
 
-uint64_t FreeMemoryBytes() { return std::min(MemFreeBytes(), GroupHeadroom()); }
+uint64_t FreeMemoryBytes() {
+  uint64_t least = MemFreeBytes();
+  for (const auto& [limit, usage] : OurGroups()) {
+    least = std::min(least, limit - std::min(limit, usage));
+  }
+  return least;
+}
+
+uint64_t MemoryLimitBytes() {
+  uint64_t least =
+      uint64_t{1} * sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
+  for (const Group& group : OurGroups()) least = std::min(least, group.limit);
+  return least;
+}
 
 void BackFreeMemory(uint64_t bytes) {
   if (bytes == 0 || bytes > FreeMemoryBytes() / 2) return;

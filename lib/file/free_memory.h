@@ -10,6 +10,11 @@ namespace pagestall {
 // in bytes. 0 where the kernel does not tell.
 uint64_t FreeMemoryBytes();
 
+// How much memory this process can have at most, the page cache of what it
+// reads included: the machine's, or the least that one of its control groups
+// may hold; in bytes.
+uint64_t MemoryLimitBytes();
+
 // Has the hypervisor of a virtual machine give it `bytes` of its free memory,
 // before something is measured: takes them, touches them, gives them back to
 // the kernel. What a guest has freed its hypervisor may have taken away (free

@@ -11,7 +11,7 @@ import subprocess
 import pytest
 
 import forbid
-from conftest import BUILD, SMALL, Binary, scratch_directory
+from conftest import BUILD, ROOT, SMALL, Binary, scratch_directory
 
 SANITIZED = "-fsanitize" in (BUILD / "CMakeCache.txt").read_text()
 
@@ -214,6 +214,31 @@ def test_preparation_without_memory_is_one_clear_line(scratch):
     assert done.returncode == 1
     assert done.stderr.startswith(f"prepare the rows: {NO_MEMORY}")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_warm_rows_say_that_the_dataset_does_not_fit_memory_and_cold_rows_run(scratch):
+    with_memory = [ROOT / "tools/with_memory", "128"]
+    if subprocess.run([*with_memory, "true"], capture_output=True).returncode != 0:
+        pytest.skip("no memory control group can be made here")
+    out = scratch / "run.json"
+    done = subprocess.run(
+        [*with_memory, BUILD / "bench/article_bench", f"--data_dir={scratch / 'data'}",
+         "--files=2", "--file_mib=72", "--benchmark_filter=exec:(seq|async)/io:mmap",
+         f"--benchmark_out={out}"],
+        capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    report = json.loads(out.read_text())
+    assert report["context"]["memory_limit_mib"] == "128"
+    for row, error in errors(report).items():
+        if "cache:cold" in row:
+            assert error is None, row
+        else:
+            assert error == (
+                "not available here: fill the page cache: the dataset of 144 MiB does not fit the "
+                "128 MiB of memory that this process can have; pass a smaller --file_mib or raise "
+                "the limit"
+            ), row
+    assert done.returncode == 0, done.stderr
 
 
 def hide_devices():

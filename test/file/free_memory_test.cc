@@ -18,6 +18,12 @@ TEST(FreeMemory, IsSomeOfTheMachines) {
             static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * getpagesize());
 }
 
+TEST(MemoryLimit, IsAtMostTheMachinesAndMoreThanIsFree) {
+  EXPECT_GE(MemoryLimitBytes(), FreeMemoryBytes());
+  EXPECT_LE(MemoryLimitBytes(),
+            static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * getpagesize());
+}
+
 // statm of proc_pid_statm(5): resident pages.
 uint64_t ResidentBytes() {
   std::ifstream file("/proc/self/statm");

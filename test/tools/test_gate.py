@@ -129,6 +129,7 @@ def test_rows_of_one_side_only_are_named(scratch):
     [
         ({"cpu_model": "Other"}, "cpu_model: AMD EPYC 9B14 / Other"),
         ({"memory_mib": "48000"}, "memory_gib: 24 / 47"),
+        ({"memory_limit_mib": "512"}, "memory_limit_mib: unknown / 512"),
         ({"device_read_ahead_kib": "128"}, "device_read_ahead_kib: 8192 / 128"),
         ({"filesystem_fast": "xfs"}, "filesystem_fast: unknown / xfs"),
         ({"kernel": "Linux 6.18.5 aarch64"}, "system: Linux x86_64 / Linux aarch64"),

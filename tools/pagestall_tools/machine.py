@@ -5,7 +5,10 @@ import json
 import math
 
 # Keys of a run's context that are the machine's and the build's.
-MACHINE = ["cpu_model", "cpus_online", "memory_mib", "hypervisor", "page_bytes", "build_type"]
+MACHINE = [
+    "cpu_model", "cpus_online", "memory_mib", "memory_limit_mib", "hypervisor", "page_bytes",
+    "build_type",
+]  # fmt: skip
 
 # Those of a directory; with several, each has "_" and the directory's name behind it.
 STORAGE = ["filesystem", "device_read_ahead_kib", "device"]
