@@ -1,17 +1,7 @@
 """Histories of made-up runs, and what tools/pagestall history says of them."""
 
-import contextlib
-import importlib.machinery
-import importlib.util
-import io
-import subprocess
-import sys
-from unittest import mock
-
-from conftest import ROOT
+import in_process
 from made_runs import ROW, failure, repetitions, write_run
-
-sys.path.insert(0, str(ROOT / "tools"))
 
 ASYNC = ROW.format("async", "mmap", "cold")
 SEQ = ROW.format("seq", "mmap", "cold")
@@ -24,25 +14,9 @@ NOISE = [0.0, 0.011, -0.009, 0.004, -0.013, 0.008, -0.003, 0.014, -0.007, 0.002]
 DRIFT = [0.0, 0.006, -0.004, 0.009, -0.008, 0.003, -0.006, 0.007, -0.002, 0.005]
 
 
-def loaded(path):
-    loader = importlib.machinery.SourceFileLoader("pagestall_program", str(path))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
-    loader.exec_module(module)
-    return module
-
-
-PROGRAM = loaded(ROOT / "tools/pagestall")
-
-
 def history(db, command, *words):
-    """tools/pagestall history, finished. In this process: to start one takes most of the time
-    of what is tested."""
-    argv = ["pagestall", "history", command, "--db", str(db), *map(str, words)]
-    out, errors = io.StringIO(), io.StringIO()
-    with mock.patch.object(sys, "argv", argv):
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
-            code = PROGRAM.main()
-    return subprocess.CompletedProcess(argv, code, out.getvalue(), errors.getvalue())
+    """tools/pagestall history, finished."""
+    return in_process.run("pagestall", "history", command, "--db", db, *words)
 
 
 def times(level):

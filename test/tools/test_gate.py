@@ -264,29 +264,6 @@ def test_bad_words_are_one_line(scratch, words, said):
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_missing_and_broken_files_are_one_line(scratch):
-    run = write_run(scratch / "a.json", measured(READ, 1))
-    missing = pagestall("gate", run, scratch / "none.json")
-    assert missing.returncode == 2
-    assert "none.json': No such file or directory" in missing.stderr
-    (scratch / "b.json").write_text('{"benchmarks": ')
-    broken = pagestall("gate", scratch / "b.json", run)
-    assert broken.returncode == 2
-    assert len(broken.stderr.splitlines()) == 1
-
-
-@pytest.mark.parametrize("index", ["0", None, True, [1], 1.5])
-def test_repetition_index_that_is_no_integer_is_one_line(scratch, index):
-    run = write_run(scratch / "a.json", measured(READ, 1))
-    odd = json.loads(run.read_text())
-    odd["benchmarks"][3]["repetition_index"] = index
-    (scratch / "b.json").write_text(json.dumps(odd))
-    done = pagestall("gate", run, scratch / "b.json")
-    assert done.returncode == 2
-    (line,) = done.stderr.splitlines()
-    assert f"a repetition_index of {index!r}" in line
-
-
 def waiting(entries, share=0.5):
     return [entry | {"cpu_time": share * entry["real_time"]} for entry in entries]
 

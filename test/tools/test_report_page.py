@@ -87,22 +87,14 @@ def test_figures_beyond_all_measure_make_a_page(scratch):
         ROW.format("async", "mmap", "cold"), [0] * 6, stall_max_us=1e300, blocked_ms=1e300
     )
     report(scratch, strange, scan("async", "read", "cold", [0] * 6, 0, 0))
-    run = json.loads((scratch / "run.json").read_text())
-    run["benchmarks"][0]["blocked_ms"] = "endless"
-    (scratch / "run.json").write_text(json.dumps(run).replace('"endless"', "1e999"))
-    done = pagestall("report", scratch / "run.json")
-    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["none.json"], "read 'none.json': No such file or directory"),
-        (["bad.json"], "read 'bad.json': not the JSON of a finished benchmark run"),
         (["run.json", "-o", "none/x.html"], "write 'none/x.html': No such file or directory"),
         (["run.json", "-o", "run.json"], "write 'run.json': it is a run to read"),
         (["run.json", "-o", "."], "write '.': Is a directory"),
-        (["."], "read '.': Is a directory"),
         ([""], "read '': No such file or directory"),
         (["/"], "read '/': Is a directory"),
         (["run.json", "--png", "run.json"], "write 'run.json': File exists"),
@@ -112,7 +104,6 @@ def test_figures_beyond_all_measure_make_a_page(scratch):
 def test_what_cannot_be_read_or_written_is_one_line(scratch, monkeypatch, words, message):
     monkeypatch.chdir(scratch)
     write_run(scratch / "run.json", *article())
-    (scratch / "bad.json").write_text("{")
     (scratch / "taken/cold-0.png").mkdir(parents=True)
     before = sorted(scratch.iterdir())
     done = pagestall("report", *words)

@@ -159,17 +159,11 @@ def test_what_cannot_run_here_is_listed_and_is_no_failure(scratch):
     assert len(failed.stderr.splitlines()) == 3
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"benchmarks": 3}', '{"benchmarks": []}', "\0"])
-def test_what_is_no_finished_run_is_one_clear_line(scratch, text):
-    path = scratch / "run.json"
-    path.write_text(text)
-    done = subprocess.run(
-        [ROOT / "tools/table", path], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert str(path) in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+def test_run_without_scans_is_one_clear_line(scratch):
+    done = table(scratch, [])
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"read '{scratch / 'run.json'}': no repetition of a row scan/...")
 
 
 def test_reader_may_stop_early(scratch):
@@ -192,24 +186,6 @@ def test_full_disk_is_one_clear_line(scratch):
         )  # fmt: skip
     assert done.returncode == 2
     assert done.stderr == "write standard output: No space left on device\n"
-
-
-def test_what_a_terminal_would_act_on_is_escaped(scratch):
-    done = table(
-        scratch,
-        [repetition("seq", "r\x1b[2J", "cold", 1000), error("seq", "\x1b[1m", "cold", "a\nb")],
-    )
-    assert "r\\x1b[2J" in done.stdout
-    assert "io:\\x1b[1m/" in done.stderr and "a\\nb (1 times)" in done.stderr
-    assert "\x1b" not in done.stdout + done.stderr
-
-
-def test_missing_file_is_named(scratch):
-    done = subprocess.run(
-        [ROOT / "tools/table", scratch / "none"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 2
-    assert done.stderr == f"read '{scratch / 'none'}': No such file or directory\n"
 
 
 def in_place(run, axes):

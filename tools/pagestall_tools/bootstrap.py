@@ -5,6 +5,8 @@ import numpy
 # Repetitions of a row that it takes to know the noise.
 LEAST = 5
 
+AT_ONCE = 1 << 22
+
 
 def interval(statistic, samples, rounds=2000):
     """The 95 % interval of a statistic of several samples' medians, by bootstrap
@@ -12,14 +14,20 @@ def interval(statistic, samples, rounds=2000):
     for the same samples. `statistic` gets an array of medians of each sample, one for each
     round, and returns an array; what it cannot divide counts as infinite."""
     chance = numpy.random.default_rng(1)
-    medians = [
-        numpy.median(chance.choice(numpy.asarray(sample, float), (rounds, len(sample))), axis=1)
-        for sample in samples
-    ]
+    medians = [drawn_medians(chance, numpy.asarray(sample, float), rounds) for sample in samples]
     with numpy.errstate(divide="ignore", invalid="ignore"):
         values = statistic(*medians)
     values = numpy.sort(numpy.where(numpy.isfinite(values), values, numpy.inf))
     return float(values[round(0.025 * rounds)]), float(values[round(0.975 * rounds) - 1])
+
+
+def drawn_medians(chance, sample, rounds):
+    """Not all at once, which would take the memory of `rounds` samples."""
+    step = max(1, AT_ONCE // len(sample))
+    return numpy.concatenate([
+        numpy.median(chance.choice(sample, (min(step, rounds - done), len(sample))), axis=1)
+        for done in range(0, rounds, step)
+    ])  # fmt: skip
 
 
 def ratio_interval(above, below):

@@ -4,6 +4,8 @@ import hashlib
 import json
 import math
 
+from pagestall_tools.words import natural
+
 # Keys of a run's context that are the machine's and the build's.
 MACHINE = [
     "cpu_model", "cpus_online", "memory_mib", "memory_limit_mib", "hypervisor", "page_bytes",
@@ -23,8 +25,9 @@ def fingerprint(context):
     (commit, compiler). The kernel's release is left to kernel_differences(): an upgrade is
     something to measure."""
     known = {key: str(context[key]) for key in MACHINE if key in context}
-    if known.get("memory_mib", "").isdigit():
-        known["memory_gib"] = str(math.ceil(int(known.pop("memory_mib")) / 1024))
+    if (mib := natural(known.get("memory_mib", ""), digits=15)) is not None:
+        del known["memory_mib"]
+        known["memory_gib"] = str(math.ceil(mib / 1024))
     kernel = str(context.get("kernel", "")).split()
     if len(kernel) >= 3:
         known["system"] = f"{kernel[0]} {kernel[-1]}"

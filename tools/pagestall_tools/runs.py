@@ -3,11 +3,29 @@
 import dataclasses
 import json
 import math
+import os
+
+from pagestall_tools.words import clipped
 
 
 class BadInput(Exception):
     """What the user gave cannot be used: one line that says what, where and why."""
 
+
+# Twice what a day of repetitions takes. What is larger is no run, or has no end (/dev/zero).
+MOST_BYTES = 512 << 20
+
+# Runs from before scan_threads have a second one, of another value, that nothing here reads.
+MAY_DIFFER = {"threads"}
+
+# The library nests objects and lists of a context no deeper than three.
+MOST_NESTED = 10
+
+# Seconds. A time beyond, if it is not 0, is no measurement.
+SHORTEST, LONGEST = 1e-15, 1e15
+
+# No counter of a real run is as large.
+MOST_COUNTED = 1e18
 
 # What the suite's message begins with where a row cannot run on the machine.
 NOT_AVAILABLE = "not available here: "
@@ -60,30 +78,73 @@ class Run:
 def read(path):
     """The Run in a file. BadInput if it is not the JSON of a finished run."""
     try:
-        with open(path, encoding="utf-8") as file:
-            run = json.load(file, parse_constant=refuse_constant)
+        run = json.loads(
+            content(path), object_pairs_hook=without_doubt, parse_float=finite, parse_int=whole,
+            parse_constant=finite,
+        )  # fmt: skip
         return parse(path, run)
     except OSError as error:
         raise BadInput(f"read '{path}': {error.strerror}") from error
-    except (
-        ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError
-    ) as error:  # fmt: skip
+    except MemoryError as error:
+        raise BadInput(f"read '{path}': too large for the memory that there is") from error
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        cause = f"{error} is missing or unknown" if isinstance(error, KeyError) else str(error)
         raise BadInput(
-            f"read '{path}': not the JSON of a finished benchmark run ({error!r})"
+            f"read '{path}': not the JSON of a finished benchmark run ({clipped(cause, 200)})"
         ) from error
 
 
-def refuse_constant(name):
-    raise ValueError(f"{name} in JSON")
+def content(path):
+    """A named pipe that nobody writes to counts as empty: waiting might have no end."""
+
+    def open_at_once(name, flags):
+        return os.open(name, flags | os.O_NONBLOCK)
+
+    with open(path, "rb", opener=open_at_once) as file:
+        os.set_blocking(file.fileno(), True)
+        data = file.read(MOST_BYTES + 1)
+    if not data:
+        raise ValueError("empty")
+    if len(data) > MOST_BYTES:
+        raise ValueError(f"larger than {MOST_BYTES >> 20} MiB")
+    return data
+
+
+def without_doubt(pairs):
+    """An object. A name may be there twice, but with one value: with two, one reader takes the
+    first and another the last."""
+    known = dict(pairs)
+    if len(known) < len(pairs):
+        for name, value in pairs:
+            if value != known[name] and name not in MAY_DIFFER:
+                raise ValueError(f"{name!r} twice, with different values")
+    return known
+
+
+def finite(text):
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"the number {text}")
+    return number
+
+
+def whole(text):
+    """More digits than those of 64 bits are a float's."""
+    return int(text) if len(text) <= 20 else finite(text)
 
 
 def parse(path, run):
     """Of the JSON's value. `path` is what errors call it."""
+    if not isinstance(run, dict) or not isinstance(run.get("benchmarks"), list):
+        raise TypeError("no list of benchmarks in it")
     context = run.get("context", {})
     if not isinstance(context, dict):
         raise TypeError("context is not an object")
+    check_nesting(context)
     rows, errors = {}, {}
     for entry in run["benchmarks"]:
+        if not isinstance(entry, dict):
+            raise TypeError("a benchmark that is not an object")
         if entry.get("run_type", "iteration") != "iteration":
             continue
         row = entry.get("run_name", entry.get("name"))
@@ -94,16 +155,24 @@ def parse(path, run):
             errors[key] = errors.get(key, 0) + 1
             continue
         seconds = entry["real_time"] * SECONDS[entry["time_unit"]]
-        if not math.isfinite(seconds) or seconds < 0:
-            raise ValueError(f"{row!r}: a time of {entry['real_time']}")
+        if seconds != 0 and not SHORTEST <= seconds <= LONGEST:
+            raise ValueError(f"a time of {entry['real_time']} {entry['time_unit']}: {row!r}")
         known = rows.setdefault(row, [])
         index = entry.get("repetition_index", len(known))
-        if not isinstance(index, int) or isinstance(index, bool):
-            raise TypeError(f"{row!r}: a repetition_index of {index!r}")
+        if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < 1 << 31:
+            raise TypeError(f"a repetition_index of {index!r}: {row!r}")
         cpu = entry.get("cpu_time")
         cpu = None if cpu is None else cpu * SECONDS[entry["time_unit"]]
         known.append(Repetition(seconds, counters(entry), index, cpu))
     return Run(str(path), context, rows, errors)
+
+
+def check_nesting(value, most=MOST_NESTED):
+    if most == 0:
+        raise ValueError("its context is nested too deeply")
+    inside = value.values() if isinstance(value, dict) else value
+    for one in inside if isinstance(value, (dict, list)) else ():
+        check_nesting(one, most - 1)
 
 
 def counters(entry):
@@ -148,8 +217,9 @@ def collect(run):
         for repetition in repetitions:
             known = {"s": repetition.seconds}
             for name, counter, units in COUNTERS:
-                if counter in repetition.counters:
-                    known[name] = repetition.counters[counter] / units
+                value = repetition.counters.get(counter)
+                if value is not None and abs(value) < MOST_COUNTED:
+                    known[name] = value / units
             caches.setdefault(cache, []).append(known)
     return {
         shape: dict(sorted(places.items(), key=lambda item: (item[0][0], int(item[0][1] or 0))))

@@ -56,8 +56,8 @@ def printable(text):
 
 
 def clipped(text, most):
-    """For pictures, whose room is limited."""
-    text = printable(text)
+    """For where room is limited. Of a text that is far longer, no more is looked at."""
+    text = printable(str(text)[: most + 1])
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
@@ -79,6 +79,11 @@ def brief_source(name):
 def plain_source(name):
     """Without what is said of yielding."""
     return name.split(",")[0]
+
+
+def natural(text, digits):
+    """The whole number that a text is; None if it is none, or has more digits."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= digits else None
 
 
 def axis(name):

@@ -9,7 +9,10 @@ difference between the sides is no part of it.
 
 import numpy
 
+from pagestall_tools.runs import MOST_COUNTED
+
 COUNTER = "cpu_reference_us"
+LEAST = 1e-3  # microseconds: a computation takes longer
 
 # A time cannot depend on the CPU's speed by more than it all being computation.
 MOST = 1.0
@@ -17,11 +20,12 @@ MOST = 1.0
 
 def adjusted(baseline, contender):
     """The seconds of two sides' Repetitions, each as it would have been at the speed that was
-    the median of both; as they are where a reference is missing."""
+    the median of both; as they are where a reference is missing or cannot be one."""
     sides = [baseline, contender]
     seconds = [[one.seconds for one in side] for side in sides]
     references = [[one.counters.get(COUNTER, 0.0) for one in side] for side in sides]
-    if not all(map(all, [*seconds, *references])):
+    known = all(LEAST <= one < MOST_COUNTED for side in references for one in side)
+    if not known or not all(map(all, seconds)):
         return seconds
     times, speeds = ([numpy.log(side) for side in both] for both in (seconds, references))
     share = slope(times, speeds)

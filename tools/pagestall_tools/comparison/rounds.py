@@ -10,6 +10,7 @@ import tempfile
 
 from pagestall_tools import runs
 from pagestall_tools.runs import NOT_AVAILABLE, BadInput
+from pagestall_tools.words import printable
 
 # How long a child that is to end may take to put back what it has changed.
 END_SECONDS = 30
@@ -91,7 +92,7 @@ def one_run(binary, flags, out, when):
     if code:
         how = f"exit code {code}" if code > 0 else signal.strsignal(-code) or f"signal {-code}"
     for line in said[:-1]:
-        print(line, file=sys.stderr)
+        print(printable(line), file=sys.stderr)
     raise BadInput(f"run '{binary}' ({when}): {how}" + (f": {said[-1]}" if said else ""))
 
 

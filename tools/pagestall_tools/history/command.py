@@ -20,6 +20,7 @@ import argparse
 import pathlib
 
 from pagestall_tools.comparison.threshold import add_threshold
+from pagestall_tools.history.dates import date_of
 from pagestall_tools.history.opening import open_history
 from pagestall_tools.machine import machine_id
 from pagestall_tools.runs import BadInput, read
@@ -123,16 +124,14 @@ def add(arguments):
         check(one)
     with open_history(arguments.db, create=True) as history:
         for one in runs:
-            history.check(one)
-        for one in runs:
             if history.add(one):
                 repetitions = sum(map(len, one.rows.values()))
                 print(
-                    f"{one.path}: added to machine {machine_id(one.context)}: "
+                    f"{printable(one.path)}: added to machine {machine_id(one.context)}: "
                     f"{len(one.rows)} rows, {repetitions} repetitions"
                 )
             else:
-                print(f"{one.path}: already there")
+                print(f"{printable(one.path)}: already there")
     return 0
 
 
@@ -148,6 +147,7 @@ def check(run):
             f"add '{run.path}': made with --slow_down={printable(run.context['slow_down'])}, so it "
             "is no measurement of this machine"
         )
+    date_of(run)
 
 
 def list_runs(arguments):

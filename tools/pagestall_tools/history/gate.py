@@ -38,7 +38,7 @@ def run(history, contender, window, threshold):
     )
     failures = history.failures(list(earlier)[-window:])
     notes = [*result.notes, *failure_notes(failures), *too_few_notes(known)]
-    print(f"{contender.path}, compared with {path} on machine {machine}:")
+    print(f"{words.printable(contender.path)}, compared with {path} on machine {machine}:")
     print()
     print_gate(dataclasses.replace(result, notes=notes), sys.stdout)
     return result.exit_code

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 
 from pagestall_tools.history import schema
 from pagestall_tools.history.database import Database
+from pagestall_tools.history.dates import date_of, utc
 from pagestall_tools.history.schema import ERRORS, MACHINES, NOISE, REPETITIONS, RUNS
 from pagestall_tools.machine import fingerprint, machine_id
 from pagestall_tools.runs import NOT_AVAILABLE, BadInput
@@ -91,10 +92,6 @@ class Store:
 
     def __exit__(self, *_):
         self.database.close()
-
-    def check(self, run):
-        """Raises BadInput if it lacks what add() needs of it."""
-        date_of(run)
 
     def add(self, run):
         """Whether it was added: False if it is there already."""
@@ -263,19 +260,3 @@ def digest(run):
     errors = [[row, message, count] for (row, message), count in run.errors.items()]
     content = json.dumps([run.context, times, errors], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()
-
-
-def date_of(run):
-    try:
-        return utc(run.context["date"])
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise BadInput(f"read '{run.path}': no date in its context ({error!r})") from error
-
-
-def utc(date):
-    """Without a time zone, as it is stored; of one without, UTC is taken."""
-    if isinstance(date, str):
-        date = datetime.datetime.fromisoformat(date)
-    if date.tzinfo is not None:
-        date = date.astimezone(datetime.timezone.utc).replace(tzinfo=None)
-    return date

@@ -20,8 +20,9 @@ import os
 import pathlib
 
 from pagestall_tools import runs as runs_of
-from pagestall_tools.runs import BadInput
+from pagestall_tools.runs import MOST_COUNTED, BadInput
 from pagestall_tools.whole_file import write_whole
+from pagestall_tools.words import printable
 
 
 def add_arguments(parser):
@@ -47,7 +48,7 @@ def run(arguments):
     from pagestall_tools.report import document  # after what may be wrong: matplotlib takes long
 
     write_whole(output, document.page(runs, arguments.png))
-    print(output)
+    print(printable(output))
     return 0
 
 
@@ -68,16 +69,12 @@ def labels(paths):
     return made
 
 
-# No counter of a real run is as large.
-MOST = 1e18
-
-
 def credible(run):
     """Without counters that no picture could show."""
     rows = {
         row: [
             dataclasses.replace(
-                one, counters={k: v for k, v in one.counters.items() if abs(v) < MOST}
+                one, counters={k: v for k, v in one.counters.items() if abs(v) < MOST_COUNTED}
             )
             for one in repetitions
         ]

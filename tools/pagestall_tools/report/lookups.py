@@ -52,8 +52,7 @@ def kind_of(row):
 
 
 def share_of(row):
-    text = axes(row).get("resident_pct", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 4 else None
+    return words.natural(axes(row).get("resident_pct", ""), digits=3)
 
 
 def source_of(row):

@@ -20,6 +20,7 @@ BLACK, ORANGE, SKY, GREEN, BLUE, RED, PURPLE = (
 GREY = "#767676"
 
 WIDTH = 4.3  # inches
+MOST = 60  # rows that a picture has room for
 
 
 def colour(source):

@@ -26,9 +26,6 @@ QUESTIONS = {
     "scan": "Which chunks, and how many ahead?",
 }
 
-# Rows that a picture has room for.
-MOST = 60
-
 
 def questions_section(runs, gallery):
     asked = dict.fromkeys(
@@ -53,7 +50,7 @@ def question(runs, asked, gallery, name):
     drawn = [
         figure(picture(run, rows, gallery, f"{name}-{index}"), label if len(having) > 1 else "")
         for index, (label, run) in enumerate(having.items())
-        if len(rows) <= MOST
+        if len(rows) <= pictures.MOST
     ]
     return element("h3", title), side_by_side(*drawn), times_table(having, rows)
 

@@ -20,7 +20,7 @@ def remedies_section(shown, gallery):
     parts = []
     for index, column in enumerate(shown):
         points = points_of(column)
-        if points:
+        if 0 < len(points) <= pictures.MOST:
             picture = pictures.ladder(
                 gallery, f"ladder-{index}", points, "Throughput against stall p99, cold"
             )
@@ -51,16 +51,15 @@ def remedies_section(shown, gallery):
 
 def points_of(column):
     """(source, stall p99 in ms, MiB/s) of the async executor, cold; medians."""
-    size = column.shape[:2]
-    if not all(text.isascii() and text.isdigit() and len(text) < 7 for text in size):
+    files, mib = (words.natural(text, digits=6) for text in column.shape[:2])
+    if files is None or mib is None:
         return []
-    mib = int(size[0]) * int(size[1])
     points = []
     for (executor, source), caches in sorted(column.lines.items(), key=rung):
         cold = caches.get("cold", [])
         seconds, stall = median(cold, "s"), median(cold, "stall_p99_ms")
         if executor == HAZARD[0] and seconds and stall is not None:
-            points.append((source, stall, mib / seconds))
+            points.append((source, stall, files * mib / seconds))
     return points
 
 

@@ -55,8 +55,8 @@ def order(row):
     parts = []
     for name, text in axes(row).items():
         rank = known.index(text) if name == "io" and text in known else len(known)
-        number = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else -1
-        parts.append((name != "load", rank, number, text))
+        number = words.natural(text, digits=19)
+        parts.append((name != "load", rank, -1 if number is None else number, text))
     return parts, row
 
 

@@ -1,5 +1,6 @@
 """The report's sections on the run itself: drift, the machine, and what was not measured."""
 
+import collections
 import json
 import statistics
 
@@ -77,10 +78,11 @@ def failures_section(runs):
     """Failures, and apart from them what cannot run on the machine, which is an answer."""
     failed, unavailable = [], []
     for label, run in runs.items():
+        begun = attempts(run)
         for (row, message), count in run.errors.items():
             answer = message.startswith(NOT_AVAILABLE)
             reason = message.removeprefix(NOT_AVAILABLE) if answer else message
-            line = [row, reason, f"{count} of {attempts(run, row)}"]
+            line = [row, reason, f"{count} of {begun[row]}"]
             line += [label] if len(runs) > 1 else []
             (unavailable if answer else failed).append(line)
     heads = [["row", "why", "repetitions", *["file"] * (len(runs) > 1)]]
@@ -103,10 +105,12 @@ def failures_section(runs):
     return section("What was not measured", *parts) if parts else Html("")
 
 
-def attempts(run, row):
-    """How many repetitions were begun."""
-    failed = sum(count for (one, _), count in run.errors.items() if one == row)
-    return failed + len(run.rows.get(row, []))
+def attempts(run):
+    """How many repetitions of each row were begun."""
+    begun = collections.Counter({row: len(measured) for row, measured in run.rows.items()})
+    for (row, _), count in run.errors.items():
+        begun[row] += count
+    return begun
 
 
 def failure_count(runs):

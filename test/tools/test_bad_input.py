@@ -1,0 +1,408 @@
+"""What every tool says of a file that is not a run's JSON, and of a run with hostile names."""
+
+import codecs
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import unicodedata
+
+import in_process
+import pytest
+from conftest import ROOT
+from made_history import history
+from made_pages import EVIL
+from made_runs import CONTEXT, ROW, failure, pagestall, repetitions, write_run
+
+pytest_plugins = ["made_binaries"]
+
+SAVED = ROOT / "test/runs/article.json"
+MMAP = ROW.format("async", "mmap", "cold")
+READ = ROW.format("seq", "read", "warm")
+
+
+class Place:
+    """A directory with what a command takes beside the file that it is given."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.good = shutil.copy(SAVED, directory / "good.json")
+        self.output = directory / "output"
+        self.output.write_text("old")
+        self.db = directory / "history.sqlite"
+
+    def kept(self, bad):
+        """As tools/gate_rates keeps its runs, the first one being the bad file."""
+        keep = self.directory / "keep"
+        keep.mkdir()
+        (keep / "warm-001.json").symlink_to(bad)
+        return ["--data_dir=data", f"--keep={keep}", "--binary=/bin/false"]
+
+    def files(self):
+        """{path: content} of what is there."""
+        return {
+            path: path.read_bytes() if path.is_file() and not path.is_symlink() else None
+            for path in self.directory.rglob("*")
+            if path.name != "bad.json"
+        }
+
+
+@pytest.fixture
+def place(scratch, monkeypatch):
+    monkeypatch.delenv("PAGESTALL_DB", raising=False)
+    return Place(scratch)
+
+
+# What reads a run: (place, path) -> the program and its words.
+COMMANDS = {
+    "report": lambda own, bad: ["pagestall", "report", bad, "-o", own.output],
+    "report, second": lambda own, bad: ["pagestall", "report", own.good, bad, "-o", own.output],
+    "csv": lambda own, bad: ["pagestall", "csv", bad, "-o", own.output],
+    "gate, baseline": lambda own, bad: ["pagestall", "gate", bad, own.good],
+    "gate, contender": lambda own, bad: ["pagestall", "gate", own.good, bad],
+    "history add": lambda own, bad: [
+        "pagestall", "history", "add", "--db", own.db, own.good, bad,
+    ],
+    "history gate": lambda own, bad: ["pagestall", "history", "gate", "--db", own.db, bad],
+    "table": lambda own, bad: ["table", bad],
+    "gate_rates": lambda own, bad: ["gate_rates", *own.kept(bad)],
+}  # fmt: skip
+
+
+def row(**changed):
+    """A run's text, of one repetition."""
+    (one,) = repetitions(MMAP, [1.5], blocked_ms=3)
+    return json.dumps({"context": CONTEXT, "benchmarks": [one | changed]})
+
+
+def replaced(old, new):
+    text = row()
+    assert text.count(old) == 1
+    return text.replace(old, new)
+
+
+def nested(depth):
+    return "[" * depth + "]" * depth
+
+
+WHOLE = SAVED.read_bytes()
+
+# Name -> bytes or text, and what the line says.
+CONTENTS = {
+    "nothing": ("", "empty"),
+    "a line's end": ("\n", "Expecting value"),
+    "zeros, as after a loss of power": (bytes(4096), "Expecting value"),
+    "half of it": (WHOLE[: len(WHOLE) // 2], "char"),
+    "all but the last brackets": (WHOLE.rstrip()[:-4], "char"),
+    "two of them": (WHOLE + WHOLE, "Extra data"),
+    "another half of it": (WHOLE[len(WHOLE) // 2 :], "Expecting value"),
+    "what the console shows": ("Run on (2 X 2450 MHz CPU s)\n", "Expecting value"),
+    "a page": ("<!DOCTYPE html><title>404</title>", "Expecting value"),
+    "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "utf-8"),
+    "not UTF-8": (b'{"benchmarks": [], "a": "\xff"}', "utf-8"),
+    "half of UTF-16": (codecs.BOM_UTF16_LE + row().encode("utf-16-le")[:-1], "utf-16"),
+    "a number": ("17", "no list of benchmarks"),
+    "a string": ('"benchmarks"', "no list of benchmarks"),
+    "null": ("null", "no list of benchmarks"),
+    "a list": (json.dumps([{"file": "a.cc", "command": "c++ a.cc"}]), "no list of benchmarks"),
+    "fio's": ('{"fio version": "fio-3.33", "jobs": []}', "no list of benchmarks"),
+    "hyperfine's": ('{"results": [{"command": "x", "mean": 1.5}]}', "no list of benchmarks"),
+    "pytest-benchmark's": (
+        '{"benchmarks": [{"name": "x", "stats": {"min": 1}}]}', "'real_time' is missing"
+    ),
+    "benchmarks that are a number": ('{"benchmarks": 3}', "no list of benchmarks"),
+    "benchmarks that are an object": ('{"benchmarks": {"a": 1}}', "no list of benchmarks"),
+    "benchmarks that are texts": ('{"benchmarks": ["a"]}', "not an object"),
+    "a context that is a list": ('{"context": [], "benchmarks": []}', "context is not an object"),
+    "a row without a name": ('{"benchmarks": [{"real_time": 1}]}', "without a name"),
+    "a name that is a number": (row(run_name=5), "without a name"),
+    "a time that is text": (row(real_time="1.5"), "can't multiply"),
+    "a time that is null": (row(real_time=None), "unsupported operand"),
+    "a time below 0": (row(real_time=-1), "a time of -1"),
+    "a time that nothing takes": (row(real_time=1e300), "a time of 1e+300"),
+    "a time that nothing measures": (row(real_time=1e-300), "a time of 1e-300"),
+    "a time in fortnights": (row(time_unit="fortnight"), "'fortnight' is missing or unknown"),
+    "a unit that is a list": (row(time_unit=[]), "unhashable"),
+    "a CPU time that is a list": (row(cpu_time=[1]), "can't multiply"),
+    "an index that is text": (row(repetition_index="0"), "a repetition_index of '0'"),
+    "an index that is null": (row(repetition_index=None), "a repetition_index of None"),
+    "an index that is true": (row(repetition_index=True), "a repetition_index of True"),
+    "an index between two": (row(repetition_index=1.5), "a repetition_index of 1.5"),
+    "an index below 0": (row(repetition_index=-1), "a repetition_index of -1"),
+    "an index without end": (row(repetition_index=1 << 40), "a repetition_index of 109951"),
+    "a counter that is NaN": (row(blocked_ms=float("nan")), "the number NaN"),
+    "a counter without bounds": (row(blocked_ms=float("-inf")), "the number -Infinity"),
+    "a counter too large": (replaced('"blocked_ms": 3', '"blocked_ms": 1e999'), "number 1e999"),
+    "an integer too large": (row(blocked_ms=10**400), "the number 1000"),
+    "10,000 digits": (replaced('"blocked_ms": 3', '"blocked_ms": ' + "1" * 10_000), "number 111"),
+    "two times": (replaced('"real_time":', '"real_time": 1, "real_time":'), "'real_time' twice"),
+    "two counters of a name": (
+        replaced('"blocked_ms":', '"blocked_ms": 4, "blocked_ms":'), "'blocked_ms' twice"
+    ),
+    "two lists of benchmarks": (
+        replaced('"benchmarks":', '"benchmarks": [], "benchmarks":'), "'benchmarks' twice"
+    ),
+    "two commits": (replaced('"commit":', '"commit": "0", "commit":'), "'commit' twice"),
+    "two of a name that is hostile": (
+        '{"\\u001b[31m\\n\\ud800": 1, "\\u001b[31m\\n\\ud800": 2}', r"[31m\n\ud800' twice"
+    ),
+    "brackets without end": ("[" * 1_000_000, "recursion"),
+    "a context nested without end": (
+        replaced('"Linux 6.18.5 x86_64"', nested(9000)), "recursion"
+    ),
+    "a context nested deeply": (
+        replaced('"Linux 6.18.5 x86_64"', nested(500)), "nested too deeply"
+    ),
+}  # fmt: skip
+
+
+def unreadable(path):
+    if os.geteuid() == 0:
+        pytest.skip("root may read everything")
+    path.write_bytes(WHOLE)
+    path.chmod(0)
+
+
+def listens(path):
+    with contextlib.closing(socket.socket(socket.AF_UNIX)) as server:
+        server.bind(os.path.relpath(path))
+
+
+def endless(path):
+    """Looks like a run for longer than anybody can wait."""
+    path.write_bytes(WHOLE)
+    os.truncate(path, 1 << 40)
+
+
+# Name -> what makes it at a path, and what the line says.
+FILES = {
+    "none": (lambda path: None, "No such file or directory"),
+    "a directory": (os.mkdir, "Is a directory"),
+    "a link to itself": (lambda path: path.symlink_to(path), "Too many levels of symbolic links"),
+    "a pipe that nobody writes to": (os.mkfifo, "empty"),
+    "a socket": (listens, "No such device or address"),
+    "a terabyte": (endless, "larger than 1 MiB"),
+    "no end": (lambda path: path.symlink_to("/dev/zero"), "larger than 1 MiB"),
+    "an unreadable one": (unreadable, "Permission denied"),
+}
+
+
+@contextlib.contextmanager
+def at_most(seconds):
+    def give_up(*_):
+        raise TimeoutError(f"hangs for {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def check_refusal(place, command, bad, says):
+    words = COMMANDS[command](place, bad)
+    before = place.files()
+    with at_most(60):
+        done = in_process.run(*words)
+    assert done.returncode == 2, done.stdout
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert re.match(r"(error: )?read '.*/(bad|warm-001)\.json': ", line)
+    assert says in line
+    assert len(line) < 500 + len(str(bad))
+    assert not any(map(is_control, line))
+    assert place.files() == before
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("name", CONTENTS)
+def test_what_is_no_run_is_one_line_and_nothing_is_written(place, command, name):
+    content, says = CONTENTS[name]
+    bad = place.directory / "bad.json"
+    bad.write_bytes(content.encode() if isinstance(content, str) else content)
+    check_refusal(place, command, bad, says)
+
+
+# tools/gate_rates makes a run where none is.
+@pytest.mark.parametrize("command", [one for one in COMMANDS if one != "gate_rates"])
+@pytest.mark.parametrize("name", FILES)
+def test_what_is_no_file_is_one_line_and_nothing_is_written(place, command, name, monkeypatch):
+    make, says = FILES[name]
+    bad = place.directory / "bad.json"
+    make(bad)
+    monkeypatch.setattr("pagestall_tools.runs.MOST_BYTES", 1 << 20)
+    check_refusal(place, command, bad, says)
+
+
+def test_what_is_huge_is_one_short_line(place):
+    bad = place.directory / "bad.json"
+    bad.write_text('"' + "a" * 100_000_000)
+    check_refusal(place, "table", bad, "Unterminated string")
+    bad.write_text(row(run_name="a" * 10_000_000, real_time=-1))
+    check_refusal(place, "csv", bad, "a time of -1 ms: 'aaaa")
+
+
+READS_IN_LITTLE_MEMORY = """
+import resource, sys
+sys.path.insert(0, sys.argv[1])
+from pagestall_tools.runs import BadInput, read
+resource.setrlimit(resource.RLIMIT_AS, (64 << 20, 64 << 20))
+try:
+    read(sys.argv[2])
+except BadInput as error:
+    print(error)
+"""
+
+
+def test_memory_that_does_not_suffice_is_said(place):
+    path = place.directory / "run.json"
+    path.write_text('{"benchmarks": [], "a": "' + "a" * 50_000_000 + '"}')
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", READS_IN_LITTLE_MEMORY, ROOT / "tools", path],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == (
+        f"read '{path}': too large for the memory that there is\n", ""
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        replaced('"blocked_ms":', '"blocked_ms": 3.0, "blocked_ms":'),
+        replaced('"threads":', '"threads": 9, "threads":'),
+        replaced('"commit":', '"commit": "363c458", "commit":'),
+    ],
+    ids=["a counter", "threads", "a commit"],
+)
+def test_what_is_twice_without_doubt_is_read(place, text):
+    """So are runs from before scan_threads was called so, which have `threads` twice."""
+    (place.directory / "run.json").write_text(text)
+    done = in_process.run("table", place.directory / "run.json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.search("async +mmap +1.500", done.stdout)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32-le"])
+def test_encodings_of_other_systems_are_read(place, encoding):
+    path = place.directory / "run.json"
+    path.write_bytes(WHOLE.decode().encode(encoding))
+    assert in_process.run("table", path).stdout == in_process.run("table", SAVED).stdout
+
+
+@pytest.mark.parametrize("name", ["/dev/stdin", "/proc/self/fd/0"])
+def test_pipe_is_read_to_its_end(name):
+    done = subprocess.run(
+        [ROOT / "tools/table", name], input=WHOLE, capture_output=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"of 8 files of 256 MiB" in done.stdout
+
+
+TEXT = EVIL.replace("/", "|") + "\u009b2J\ud800\r\n\x00"
+
+
+def is_control(sign):
+    return unicodedata.category(sign) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+
+
+def check_shown(done, *codes):
+    """That a terminal finds nothing to act on, and a reader what was hostile."""
+    shown = done.stdout + done.stderr
+    assert done.returncode in codes, shown
+    assert not any(map(is_control, shown.replace("\n", ""))), shown
+    assert r"\x1b[31m\u202e" in shown
+
+
+def hostile(path, seconds, **context):
+    rows = [READ, *(ROW.format(*one) for one in ((TEXT, "read", "cold"), ("async", TEXT, "warm")))]
+    return write_run(
+        path,
+        *(repetitions(one, [seconds * (1 + index / 1e3) for index in range(12)]) for one in rows),
+        [failure(ROW.format("async", TEXT, "cold"), TEXT), failure(TEXT, TEXT)],
+        [failure(ROW.format("seq", TEXT, "warm"), "not available here: " + TEXT)],
+        **{"executable": f"bench/{TEXT}", "slow_down": "", "kernel": TEXT, "cpu_model": TEXT},
+        **context,
+    )  # fmt: skip
+
+
+def test_terminal_finds_nothing_to_act_on(place):
+    a = hostile(place.directory / "a.json", 1)
+    b = hostile(place.directory / "b.json", 1.5, hypervisor=TEXT, date="2026-11-26T10:00:00")
+    check_shown(in_process.run("table", a), 1)
+    check_shown(in_process.run("pagestall", "gate", a, a), 0)
+    check_shown(in_process.run("pagestall", "gate", "--anyway", "--in_turn", a, b), 1)
+    refused = in_process.run("pagestall", "gate", a, b)
+    check_shown(refused, 2)
+    assert len(refused.stderr.splitlines()) == 1
+    keep = place.directory / "keep"
+    keep.mkdir()
+    for kind in ("warm", "cold"):
+        shutil.copy(a, keep / f"{kind}-001.json")
+    kept = in_process.run("gate_rates", "--data_dir=data", f"--keep={keep}", "--binary=/bin/false")
+    check_shown(kept, 2)
+    assert len(kept.stderr.splitlines()) == 1
+
+
+def test_terminal_finds_nothing_to_act_on_in_a_history(place):
+    # A database holds no half characters, and PostgreSQL no NUL.
+    fit = TEXT.replace("\ud800", "").replace("\x00", "")
+    runs = [
+        hostile(place.directory / f"{one}.json", 1, date=f"2026-11-2{one}T10:00:00")
+        for one in range(3)
+    ]
+    for run in runs:
+        run.write_text(run.read_text().replace(json.dumps(TEXT)[1:-1], json.dumps(fit)[1:-1]))
+    assert history(place.db, "add", *runs[:2]).returncode == 0
+    check_shown(history(place.db, "list"), 0)
+    check_shown(history(place.db, "gate", runs[2]), 0, 2)
+    picture = place.directory / "plot.svg"
+    check_shown(history(place.db, "plot", "none", "-o", picture), 2)
+    check_shown(history(place.db, "plot", ".", "-o", picture), 2)
+
+
+def test_terminal_finds_nothing_to_act_on_in_what_ab_ran(made, monkeypatch):
+    rows = [*repetitions(READ, [1]), *repetitions(ROW.format(TEXT, "read", "cold"), [1])]
+    failed = failure(ROW.format("async", TEXT, "cold"), TEXT)
+    plan = {"code": 1, "context": CONTEXT | {"kernel": TEXT, "cpu_model": TEXT}}
+    monkeypatch.delenv("PAGESTALL_DB", raising=False)
+    a = made.binary("a", [[*rows, failed]], **plan)
+    b = made.binary("b", [[*rows, failed]], **plan | {"context": CONTEXT})
+    check_shown(made.ab(a, b, "--rounds=6", db=False), 0, 2)
+    broken = made.binary("b", None, code=1, stderr=f"{TEXT}\n{TEXT}\n")
+    check_shown(made.ab(a, broken, "--rounds=6", db=False), 2)
+
+
+def test_names_of_files_are_shown_as_text(place, monkeypatch):
+    monkeypatch.chdir(place.directory)
+    name = "a\n\x1b[31m\u202e\udcff.json"
+    for command in COMMANDS:
+        if command != "gate_rates":
+            done = in_process.run(*COMMANDS[command](place, name))
+            check_shown(done, 2)
+            assert len(done.stderr.splitlines()) == 1
+    shutil.copy(SAVED, name)
+    check_shown(in_process.run("pagestall", "report", name), 0)
+    env = os.environ | {"PAGESTALL_DB": "history.sqlite"}
+    check_shown(pagestall("history", "add", name, env=env), 0)
+    check_shown(pagestall("history", "gate", name, env=env), 2)
+
+
+def test_locale_may_lack_what_is_shown(place):
+    rows = repetitions(ROW.format("seq", "gr\u00fcn", "warm"), [1.5] * 6)
+    run = write_run(place.directory / "run.json", rows)
+    env = os.environ | {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    for words in (["table", run], ["pagestall", "gate", run, run]):
+        done = subprocess.run(
+            [ROOT / "tools" / words[0], *words[1:]], capture_output=True, text=True, check=False,
+            env=env,
+        )  # fmt: skip
+        assert (done.returncode, done.stderr) == (0, "")
+        assert r"gr\xfcn" in done.stdout

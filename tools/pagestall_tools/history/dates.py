@@ -1,0 +1,25 @@
+"""When a run was made, as the history has it."""
+
+import datetime
+
+from pagestall_tools.runs import BadInput
+from pagestall_tools.words import clipped
+
+
+def date_of(run):
+    """BadInput if it does not say."""
+    try:
+        return utc(run.context["date"])
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
+        cause = clipped(repr(error), 200)
+        raise BadInput(f"read '{run.path}': no date in its context ({cause})") from error
+
+
+def utc(date):
+    """Without a time zone, as it is stored; of one without, UTC is taken. `date` is text as in a
+    run's context, or a datetime."""
+    if isinstance(date, str):
+        date = datetime.datetime.fromisoformat(date)
+    if date.tzinfo is not None:
+        date = date.astimezone(datetime.timezone.utc).replace(tzinfo=None)
+    return date
