@@ -31,7 +31,7 @@ def check(binary):
     assert "scan/exec:seq/io:read/cache:warm" in done.stdout
 
 
-@budget(15)
+@budget(10)
 @given(
     st.sampled_from(["pagestall.manifest", "pagestall.lock"]),
     st.integers(0, 400), st.integers(0, 400), st.binary(max_size=300),

@@ -52,7 +52,7 @@ def test_help_tells_the_flags():
     assert "rate" in flags("tenant_bench")
 
 
-@budget(150)
+@budget(100)
 @given(st.sampled_from(BINARIES), st.integers(0, 99), VALUES)
 @example("kernel_bench", "mib", b"9223372036854775807")
 def test_any_value_of_a_flag_is_taken_or_refused(scratch, name, flag, value):
