@@ -31,13 +31,16 @@ Lookups::Lookups(LookupSpec spec)
       latencies_(spec_.lookups.size()) {}
 
 absl::StatusOr<std::vector<std::chrono::nanoseconds>> Lookups::Run() {
-  error_.Update(loop_.Run([this] {
+  error_.read.Update(loop_.Run([this] {
     for (size_t i = 0; i < spec_.coroutines; ++i) {
       loop_.Spawn(LookUpInTurn(buffers_.bytes().subspan(i * spec_.record_bytes,
                                                         spec_.record_bytes)));
     }
   }));
-  if (!error_.ok()) return error_;
+  // Bytes that one lookup could not touch are zeros for the others (Touch()),
+  // whose checks may have failed before the first knew why.
+  error_.read.Update(error_.checked);
+  if (!error_.read.ok()) return error_.read;
   return std::move(latencies_);
 }
 
@@ -47,26 +50,29 @@ asio::awaitable<void> Lookups::LookUpInTurn(absl::Span<uint8_t> buffer) {
     // A source whose await is always ready would otherwise do all lookups in
     // the first coroutine before the second begins, and nothing else meanwhile.
     co_await asio::post(asio::use_awaitable);
-    if (next_ == spec_.lookups.size() || !error_.ok()) co_return;
+    const bool failed = !error_.read.ok() || !error_.checked.ok();
+    if (next_ == spec_.lookups.size() || failed) co_return;
     const size_t index = next_++;
-    error_.Update(co_await LookUp(spec_.lookups[index], buffer));
+    const Outcome outcome = co_await LookUp(spec_.lookups[index], buffer);
+    error_.read.Update(outcome.read);
+    error_.checked.Update(outcome.checked);
     latencies_[index] = Clock::now() - ready;
   }
 }
 
-asio::awaitable<absl::Status> Lookups::LookUp(const Lookup& lookup,
-                                              absl::Span<uint8_t> buffer) {
+asio::awaitable<Lookups::Outcome> Lookups::LookUp(const Lookup& lookup,
+                                                  absl::Span<uint8_t> buffer) {
   const absl::StatusOr<AwaitedChunk> chunk =
       co_await loop_.source(lookup.file)
           .At(lookup.record * spec_.record_bytes, buffer);
-  if (!chunk.ok()) co_return chunk.status();
+  if (!chunk.ok()) co_return Outcome{.read = chunk.status(), .checked = {}};
   const Chunk bytes = chunk->bytes;
   const auto check = [this, &lookup, bytes] {
-    absl::Status checked;
-    absl::Status touched = Touch(bytes, spec_.paths[lookup.file],
-                                 lookup.record * spec_.record_bytes,
-                                 [&] { checked = spec_.check(lookup, bytes); });
-    return touched.ok() ? checked : touched;
+    Outcome outcome;
+    outcome.read = Touch(bytes, spec_.paths[lookup.file],
+                         lookup.record * spec_.record_bytes,
+                         [&] { outcome.checked = spec_.check(lookup, bytes); });
+    return outcome;
   };
   if (chunk->touch_on == nullptr) co_return check();
   co_return co_await chunk->touch_on->Run(check);

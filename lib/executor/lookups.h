@@ -54,22 +54,27 @@ class Lookups {
   // coroutine was ready for it to the checked end, so with the time that it
   // waited for its turn on the executor: the mean is `coroutines` times the
   // time per lookup. After an error no more lookups begin, and the first error
-  // is returned. Call once.
+  // is returned, of a read rather than of a check. Call once.
   absl::StatusOr<std::vector<std::chrono::nanoseconds>> Run();
 
  private:
   explicit Lookups(LookupSpec spec);
 
+  struct Outcome {
+    absl::Status read;
+    absl::Status checked;
+  };
+
   asio::awaitable<void> LookUpInTurn(absl::Span<uint8_t> buffer);
-  asio::awaitable<absl::Status> LookUp(const Lookup& lookup,
-                                       absl::Span<uint8_t> buffer);
+  asio::awaitable<Outcome> LookUp(const Lookup& lookup,
+                                  absl::Span<uint8_t> buffer);
 
   LookupSpec spec_;
   PageBuffer buffers_;  // one per coroutine
   AsyncLoop loop_;      // ends what is in flight before the buffers go
   size_t next_ = 0;
   std::vector<std::chrono::nanoseconds> latencies_;
-  absl::Status error_;  // the first
+  Outcome error_;  // the first of each
 };
 
 }  // namespace pagestall

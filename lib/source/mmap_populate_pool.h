@@ -3,6 +3,8 @@
 
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "lib/file/errno_status.h"
 #include "lib/file/exception_status.h"
 #include "lib/source/mapped_chunks.h"
 
@@ -34,7 +36,11 @@ class PopulateOnPool {
     std::vector<uint8_t> buffer(chunk.size());
     const absl::StatusOr<size_t> read =
         file_.Read(absl::MakeSpan(buffer), offset);
-    return read.ok() ? populated : read.status();
+    if (!read.ok()) return read.status();
+    return absl::Status(populated.code(),
+                        absl::StrCat(populated.message(), ", from byte ",
+                                     offset, " of ", QuotedPath(file_.path()),
+                                     " on, though they can be read now"));
   }
 
   const File& file_;

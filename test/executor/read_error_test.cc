@@ -3,11 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "lib/executor/lookups.h"
+#include "lib/source/named.h"
 #include "test/every_pair.h"
 #include "test/slow_mount.h"
 #include "test/status_matchers.h"
@@ -141,6 +144,34 @@ TEST_P(ReadError, OfALookupNamesFileByteAndCause) {
   };
   ExpectNamed(look_up("bad"));
   EXPECT_THAT(look_up("good"), IsOk());
+}
+
+// For whom the bytes are zeros once the first could not touch them.
+TEST(ReadErrorOfALookup, IsThatOfOthersThatWantTheSameRecord) {
+  const TemporaryDirectory directory;
+  directory.Write("file", std::vector<uint8_t>(kFileBytes, 1));
+  const SlowMount mount(
+      directory.path(),
+      {"--fail_at=file:0", "--latency_ms=50", "--read_ahead_kib=0"});
+  if (!mount.ok()) GTEST_SKIP() << mount.reason();
+  auto lookups = Lookups::Prepare(
+      Named("mmap_pool", Sources()),
+      {.paths = {mount.path("file")},
+       .record_bytes = 4096,
+       .lookups = {{.record = 0}, {.record = 9}, {.record = 0}},
+       .coroutines = 2,
+       .source_options = {.ahead = 0, .random = true},
+       .check =
+           [](const Lookup& /*lookup*/, Chunk bytes) {
+             if (bytes[0] != 1) return absl::InternalError("wrong record");
+             // The first is still to learn what became of its bytes.
+             std::this_thread::sleep_for(std::chrono::milliseconds(25));
+             return absl::OkStatus();
+           },
+       .watchers = {}});
+  ASSERT_THAT(lookups, IsOk());
+  EXPECT_THAT((*lookups)->Run(), IsError(absl::StatusCode::kDataLoss,
+                                         HasSubstr("Input/output error")));
 }
 
 INSTANTIATE_TEST_SUITE_P(Every, ReadError, testing::ValuesIn(EveryPair()),
