@@ -36,6 +36,14 @@ class LoopMount {
   const std::string& reason() const { return reason_; }
   std::string path() const { return files_.path("mounted"); }
 
+  // As if the disk were pulled out: what the page cache does not hold cannot be
+  // read any more.
+  bool Vanish() const {
+    // A write would bring back a disk of zeros.
+    return Run("mount -o remount,ro '" + path() + "'") &&
+           Run("truncate -s 0 '" + files_.path("image") + "'");
+  }
+
  private:
   static bool Run(const std::string& command) {
     return std::system((command + " 2>/dev/null").c_str()) == 0;  // NOLINT

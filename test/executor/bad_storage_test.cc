@@ -1,0 +1,150 @@
+// Storage that answers with less than it was asked for, or not any more: the
+// right sums, or an error of the scan, for every source on every executor.
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "lib/file/file.h"
+#include "lib/file/page_cache.h"
+#include "test/every_pair.h"
+#include "test/loop_mount.h"
+#include "test/slow_mount.h"
+#include "test/status_matchers.h"
+#include "test/temporary_directory.h"
+
+namespace pagestall {
+namespace {
+
+using testing::AllOf;
+using testing::AnyOf;
+using testing::HasSubstr;
+using Sums = absl::StatusOr<std::vector<uint64_t>>;
+
+constexpr size_t kFileBytes = 1 << 20;
+
+// No two pages are the same.
+std::vector<uint8_t> FileBytes() {
+  std::vector<uint8_t> bytes(kFileBytes);
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    bytes[i] = static_cast<uint8_t>(i + (i >> 12) * 7);
+  }
+  return bytes;
+}
+
+void WriteFiles(const std::string& directory) {
+  const std::vector<uint8_t> bytes = FileBytes();
+  for (const char* name : {"/a", "/b"}) {
+    std::ofstream file(directory + name, std::ios::binary);
+    file.write(reinterpret_cast<const char*>(bytes.data()), kFileBytes);
+    file.close();
+    ASSERT_TRUE(file) << directory;
+  }
+}
+
+std::vector<uint64_t> ExpectedSums() {
+  const std::vector<uint8_t> bytes = FileBytes();
+  return std::vector<uint64_t>(
+      2, std::accumulate(bytes.begin(), bytes.end(), uint64_t{0}));
+}
+
+Sums Scan(const Executor& executor, const Source& source,
+          const std::string& directory, size_t random_block_bytes = 0) {
+  auto scan =
+      executor.prepare(source, {.paths = {directory + "/a", directory + "/b"},
+                                .stride = 1,
+                                .source_options = {.buffer_bytes = 16384,
+                                                   .chunk_bytes = 32768,
+                                                   .ahead = 2},
+                                .random_block_bytes = random_block_bytes,
+                                .watchers = {}});
+  if (!scan.ok()) return scan.status();
+  return (*scan)->Run();
+}
+
+bool CannotRunHere(const absl::Status& status) {
+  return absl::IsUnimplemented(status) || absl::IsPermissionDenied(status);
+}
+
+// Names one of the files, and why.
+testing::Matcher<std::string> NamesFileOf(
+    const std::string& directory, const testing::Matcher<std::string>& cause) {
+  return AllOf(AnyOf(HasSubstr("'" + directory + "/a'"),
+                     HasSubstr("'" + directory + "/b'")),
+               cause);
+}
+
+TEST(BadStorage, ShortReadsGiveRightSums) {
+  const TemporaryDirectory directory;
+  WriteFiles(directory.path());
+  const SlowMount mount(directory.path(), {"--short_reads"});
+  if (!mount.ok()) GTEST_SKIP() << mount.reason();
+  int right = 0;
+  for (const auto& [executor, source] : EveryPair()) {
+    SCOPED_TRACE(std::string(executor.name) + " " + source.name);
+    for (const size_t block_bytes : {0, 65536}) {
+      const Sums sums = Scan(executor, source, mount.path(), block_bytes);
+      const absl::Status& status = sums.status();
+      // What the kernel says to a mapping, which could not tell a short answer
+      // from the end of the file.
+      const bool mapped =
+          absl::StrContains(status.message(), ": No such device");
+      if (CannotRunHere(status) || mapped) continue;
+      ASSERT_THAT(sums, IsOk());
+      EXPECT_EQ(*sums, ExpectedSums());
+      ++right;
+    }
+  }
+  EXPECT_GE(right, 8);  // `read` everywhere
+}
+
+TEST(BadStorage, ServerThatDiesIsAnErrorOfTheScan) {
+  const TemporaryDirectory directory;
+  WriteFiles(directory.path());
+  for (const auto& [executor, source] : EveryPair()) {
+    SCOPED_TRACE(std::string(executor.name) + " " + source.name);
+    SlowMount mount(directory.path(), {"--die_at=b:700000"});
+    if (!mount.ok()) GTEST_SKIP() << mount.reason();
+    const absl::Status status = Scan(executor, source, mount.path()).status();
+    if (CannotRunHere(status)) continue;
+    EXPECT_THAT(std::string(status.message()),
+                NamesFileOf(mount.path(),
+                            AnyOf(HasSubstr("Software caused connection abort"),
+                                  HasSubstr("endpoint is not connected"),
+                                  HasSubstr("Input/output error"))));
+    EXPECT_EQ(mount.Stop(), -1) << "it was killed";
+  }
+}
+
+TEST(BadStorage, DeviceThatVanishesIsAnErrorOfTheScan) {
+  const LoopMount disk;
+  if (!disk.ok()) GTEST_SKIP() << disk.reason();
+  WriteFiles(disk.path());
+  // Open, so that they can be opened again without the disk.
+  std::vector<File> files;
+  for (const char* name : {"/a", "/b"}) {
+    auto file = File::Open(disk.path() + name, O_RDONLY);
+    ASSERT_THAT(file, IsOk());
+    ASSERT_THAT(Evict(*file), IsOk());
+    files.push_back(*std::move(file));
+  }
+  ASSERT_TRUE(disk.Vanish());
+  for (const auto& [executor, source] : EveryPair()) {
+    SCOPED_TRACE(std::string(executor.name) + " " + source.name);
+    const absl::Status status = Scan(executor, source, disk.path()).status();
+    if (CannotRunHere(status)) continue;
+    EXPECT_THAT(
+        std::string(status.message()),
+        NamesFileOf(disk.path(), AllOf(HasSubstr("byte 0"),
+                                       HasSubstr("Input/output error"))));
+  }
+}
+
+}  // namespace
+}  // namespace pagestall
