@@ -13,7 +13,10 @@ import pytest
 import forbid
 from conftest import BUILD, ROOT, SMALL, Binary, scratch_directory
 
-SANITIZED = "-fsanitize" in (BUILD / "CMakeCache.txt").read_text()
+# Whose checks want addresses and descriptors of their own.
+unsanitized = pytest.mark.skipif(
+    "-fsanitize" in (BUILD / "CMakeCache.txt").read_text(), reason="limits are the sanitizer's"
+)
 
 RING = "/io:(uring|uring_direct|uncached|mmap_awaited)/"
 THREAD = "exec:threads/|exec:async/io:(read|read_nowait|mmap_pool|mmap_gated|mmap_populate_pool)/"
@@ -115,6 +118,7 @@ def test_drop_caches_is_needed_by_who_asks_for_it(remedies):
         ), row
 
 
+@unsanitized
 @pytest.mark.parametrize(
     ("name", "flags"),
     [
@@ -192,7 +196,7 @@ def test_service_without_a_thread_for_its_client_is_an_error(scratch):
         assert error.startswith(f"start the service: {NO_THREAD}"), row
 
 
-@pytest.mark.skipif(SANITIZED, reason="sanitizers want more addresses than there are")
+@unsanitized
 def test_memory_that_is_not_there_fails_the_row_that_wants_it(remedies, missing):
     done, report = remedies.run_to_json(
         "--chunk_kib=1048576", "--ahead=7",
@@ -207,7 +211,7 @@ def test_memory_that_is_not_there_fails_the_row_that_wants_it(remedies, missing)
     assert done.returncode == (1 if any(said.values()) else 0)
 
 
-@pytest.mark.skipif(SANITIZED, reason="sanitizers want more addresses than there are")
+@unsanitized
 def test_preparation_without_memory_is_one_clear_line(scratch):
     kernel = Binary("kernel_bench", scratch, ["--mib=1024"])
     done = kernel.run(preexec_fn=lambda: forbid.limit(resource.RLIMIT_AS, 1 << 30))
