@@ -220,6 +220,7 @@ def test_preparation_without_memory_is_one_clear_line(scratch):
     assert len(done.stderr.splitlines()) == 1
 
 
+@unsanitized
 def test_warm_rows_say_that_the_dataset_does_not_fit_memory_and_cold_rows_run(scratch):
     with_memory = [ROOT / "tools/with_memory", "128"]
     if subprocess.run([*with_memory, "true"], capture_output=True).returncode != 0:
