@@ -4,10 +4,11 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <vector>
 
+#include "test/run_program.h"
 #include "test/temporary_directory.h"
 
 namespace pagestall {
@@ -23,12 +24,12 @@ class LoopMount {
     }
     const std::string image = files_.path("image");
     std::filesystem::create_directory(path());
-    mounted_ = Run("truncate -s 64M '" + image + "'") &&
-               Run("mkfs.ext4 -q '" + image + "'") &&
-               Run("mount -o loop '" + image + "' '" + path() + "'");
+    mounted_ = Run({"truncate", "-s", "64M", image}) &&
+               Run({"mkfs.ext4", "-q", image}) &&
+               Run({"mount", "-o", "loop", image, path()});
     if (!mounted_) reason_ = "no ext4 can be mounted on a loop device here";
   }
-  ~LoopMount() { EXPECT_TRUE(!mounted_ || Run("umount '" + path() + "'")); }
+  ~LoopMount() { EXPECT_TRUE(!mounted_ || Run({"umount", path()})); }
   LoopMount(const LoopMount&) = delete;
   LoopMount& operator=(const LoopMount&) = delete;
 
@@ -40,13 +41,13 @@ class LoopMount {
   // read any more.
   bool Vanish() const {
     // A write would bring back a disk of zeros.
-    return Run("mount -o remount,ro '" + path() + "'") &&
-           Run("truncate -s 0 '" + files_.path("image") + "'");
+    return Run({"mount", "-o", "remount,ro", path()}) &&
+           Run({"truncate", "-s", "0", files_.path("image")});
   }
 
  private:
-  static bool Run(const std::string& command) {
-    return std::system((command + " 2>/dev/null").c_str()) == 0;  // NOLINT
+  static bool Run(const std::vector<std::string>& words) {
+    return RunProgram(words).code == 0;
   }
 
   TemporaryDirectory files_;

@@ -11,19 +11,19 @@
 #include <chrono>
 #include <csignal>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "test/run_program.h"
 #include "test/temporary_directory.h"
 
 namespace pagestall {
 
 // Unmounts what a server has left behind.
 inline void Unmount(const std::string& mountpoint) {
-  const std::string command = "fusermount3 -u -q -z '" + mountpoint + "'";
-  EXPECT_EQ(std::system(command.c_str()), 0) << command;
+  const Ended ended = RunProgram({"fusermount3", "-u", "-q", "-z", mountpoint});
+  EXPECT_EQ(ended.code, 0) << mountpoint << ": " << ended.output;
 }
 
 // A directory's files, served by slowfs with these flags on a directory of the
