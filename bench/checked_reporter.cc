@@ -2,9 +2,17 @@
 
 #include <cmath>
 #include <iterator>
+#include <string>
+
+#include "lib/file/errno_status.h"
 
 namespace pagestall {
+
 bool CheckedReporter::ReportContext(const Context& context) {
+  // As this program was called.
+  static const std::string& name =
+      *new std::string(Printable(Context::executable_name));
+  Context::executable_name = name.c_str();
   inner_->SetOutputStream(&GetOutputStream());
   inner_->SetErrorStream(&context_stream_);
   return inner_->ReportContext(context);

@@ -14,6 +14,7 @@ namespace pagestall {
 // - values that are no finite number are left out. The library writes NaN for
 //   the coefficient of variation of a counter that is always 0, and JSON has no
 //   NaN (RFC 8259);
+// - the name that the program was called by is made printable: JSON is UTF-8;
 // - write_failed() says that the report could not be written (a full disk),
 //   which the library keeps to itself.
 class CheckedReporter final : public benchmark::BenchmarkReporter {

@@ -61,7 +61,7 @@ absl::StatusOr<std::vector<DataDirectory>> ParseDataDirectories(
   for (const std::string& path : SplitAtCommas(flag)) {
     if (path.empty()) {
       return absl::InvalidArgumentError(absl::StrCat(
-          "--data_dir=", flag,
+          "--data_dir=", QuotedPath(flag),
           ": must name a directory, or several with a comma between two"));
     }
     const DataDirectory directory{

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "bench/suite.h"
 #include "fixtures/storage.h"
+#include "lib/file/errno_status.h"
 
 namespace pagestall {
 
@@ -31,7 +32,7 @@ void AddDatasetContext(const DatasetOptions& options) {
       benchmark::AddCustomContext(
           directory.label.empty() ? name
                                   : absl::StrCat(name, "_", directory.label),
-          value);
+          Printable(value));
     }
   }
 }

@@ -1,13 +1,18 @@
 #ifndef PAGESTALL_LIB_FILE_ERRNO_STATUS_H_
 #define PAGESTALL_LIB_FILE_ERRNO_STATUS_H_
 
+#include <string>
+
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 
 namespace pagestall {
 
-// Returns `path` as it can stand in one line of a message: quoted, control
-// characters escaped.
+// Returns `text` as it can stand in one line of a message or in JSON: as it is
+// if it is UTF-8 without control characters, else escaped as in C.
+std::string Printable(absl::string_view text);
+
+// Returns `path` printable, and quoted.
 std::string QuotedPath(absl::string_view path);
 
 // Returns the error that says that `operation` on `path` failed with

@@ -104,7 +104,10 @@ def test_directory_without_a_name_is_refused(scratch, flag):
         cwd=scratch, timeout=60,
     )  # fmt: skip
     assert done.returncode == 1
-    assert done.stderr == f"{flag}: must name a directory, or several with a comma between two\n"
+    _, value = flag.split("=")
+    assert done.stderr == (
+        f"--data_dir='{value}': must name a directory, or several with a comma between two\n"
+    )
     assert not list(scratch.iterdir())
 
 

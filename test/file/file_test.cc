@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <array>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "lib/file/mapping.h"
@@ -26,6 +28,24 @@ TEST(File, ErrorIsOneLineWhateverThePath) {
   const auto file = File::Open("/nonexistent/a\nb'\x01", O_RDONLY);
   EXPECT_THAT(file, IsError(absl::StatusCode::kNotFound,
                             HasSubstr(R"('/nonexistent/a\nb\'\001')")));
+}
+
+TEST(File, ErrorIsUtf8WhateverThePath) {
+  const std::pair<std::string, std::string> cases[] = {
+      {"/n/\u00e4 \u20ac \U0001f600", "'/n/\u00e4 \u20ac \U0001f600'"},
+      {"/n/\u00e4\xff", R"('/n/\303\244\377')"},
+      {"/n/\xe2\x82", R"('/n/\342\202')"},                  // cut off
+      {"/n/\xe2\x82/", R"('/n/\342\202/')"},                // the same
+      {"/n/\xc0\xaf", R"('/n/\300\257')"},                  // '/' in two
+      {"/n/\xed\xa0\x80", R"('/n/\355\240\200')"},          // surrogate
+      {"/n/\xf4\x90\x80\x80", R"('/n/\364\220\200\200')"},  // too large
+      {"/n/\xc2\x9b", R"('/n/\302\233')"},  // a terminal's command
+  };
+  for (const auto& [path, quoted] : cases) {
+    EXPECT_THAT(File::Open(path, O_RDONLY),
+                IsError(absl::StatusCode::kNotFound,
+                        "open " + quoted + ": No such file or directory"));
+  }
 }
 
 TEST(File, ReadsAcrossTheEndAsFarAsThereIsSomething) {
