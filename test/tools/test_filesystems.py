@@ -146,6 +146,33 @@ def test_disk_that_is_too_small_is_one_clear_line(scratch):
     assert_nothing_is_left(scratch)
 
 
+@runs_here
+@pytest.mark.parametrize("planted", ["link", "another user's", "open to all"])
+def test_directory_that_another_user_may_have_planted_is_refused(scratch, planted):
+    work = scratch / "pagestall-filesystems"
+    theirs = scratch / "theirs"
+    theirs.mkdir()
+    precious = theirs / "lock"
+    precious.write_text("years of work")
+    if planted == "link":
+        work.symlink_to(theirs)
+    else:
+        work.mkdir()
+        (work / "lock").symlink_to(precious)
+        work.chmod(0o777 if planted == "open to all" else 0o755)
+        os.chown(work, 65534 if planted == "another user's" else 0, 0)
+    done = subprocess.run(
+        [TOOL, f"--dir={scratch}", "--", "--files=8", "--file_mib=100000000"],
+        capture_output=True, text=True, check=False, timeout=600,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"tools/filesystems: {work}: is not a directory of root's own, to which nobody else "
+        "may write; remove it\n"
+    )
+    assert precious.read_text() == "years of work"
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
