@@ -1,6 +1,7 @@
 #include "bench/suite.h"
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
@@ -156,6 +157,8 @@ benchmark::internal::Benchmark* RegisterRow(
 }
 
 int RunSuite(int argc, char** argv, const Suite& suite) {
+  // What a limit of a file's size stops is an error of the write (EFBIG).
+  std::signal(SIGXFSZ, SIG_IGN);
   std::string interleave = "--benchmark_enable_random_interleaving=true";
   std::vector<char*> args(argv, argv + argc);
   args.insert(args.begin() + std::min(argc, 1), interleave.data());

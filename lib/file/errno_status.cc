@@ -19,6 +19,12 @@ absl::string_view UsualAdvice(int error_number) {
     case ENOMEM:
       return "raise the limit of memory (ulimit -v and -l, or the control "
              "group's)";
+    case ENOSPC:
+    case EDQUOT:
+      return "make room, or choose another disk";
+    case EFBIG:
+      return "raise the limit of a file's size (ulimit -f), or choose a "
+             "smaller one";
     default:
       return "";
   }

@@ -18,8 +18,8 @@ std::string QuotedPath(absl::string_view path);
 // Returns the error that says that `operation` on `path` failed with
 // `error_number`, and what the user can do: "open '/d/x': Permission denied;
 // pass --data_dir". The code is the canonical one of the errno value. Without a
-// path where none is known. Without advice, one on the limits of open files and
-// of memory where one was met.
+// path where none is known. Without advice, one on what is short where
+// something is.
 absl::Status ErrnoStatus(int error_number, absl::string_view operation,
                          absl::string_view path = "",
                          absl::string_view advice = "");

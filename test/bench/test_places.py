@@ -1,0 +1,568 @@
+"""A place where no dataset can be made is one clear line, and nothing is left behind there."""
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import pathlib
+import pty
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+
+from conftest import BUILD, FILES, MIB, SMALL, forge_manifest, refuse_constant
+
+PAGE = os.sysconf("SC_PAGESIZE")
+BYTES = FILES * MIB << 20
+NOBODY = 65534
+ROW = "--benchmark_filter=exec:seq/io:read/cache:warm"
+ELSEWHERE = "; pass --data_dir with another directory\n"
+ROOM = "; make room, or choose another disk\n"
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="takes root")
+
+
+@contextlib.contextmanager
+def article(place, *flags, program="bench", nobody=False, prepare=lambda: None, **more):
+    """The binary, running in `place`, as a user who may enter that but none of its parents."""
+    binary = os.open(BUILD / "bench/article_bench", os.O_RDONLY)
+
+    def become():
+        prepare()
+        if nobody:
+            os.setgroups([])
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+
+    options = {
+        "executable": f"/proc/self/fd/{binary}", "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE, "text": True, **more,
+    }  # fmt: skip
+    process = subprocess.Popen(
+        [program, *SMALL, ROW, *flags], cwd=place, pass_fds=[binary], preexec_fn=become, **options
+    )  # fmt: skip
+    os.close(binary)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        for stream in (process.stdout, process.stderr):
+            if stream:
+                stream.close()
+
+
+def run(place, data_dir, *flags, **options):
+    with article(place, b"--data_dir=" + os.fsencode(data_dir), *flags, **options) as process:
+        stdout, stderr = process.communicate(timeout=120)
+    return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+
+
+def tree(place):
+    """All that is there."""
+    found = {}
+    for directory, directories, files in os.walk(os.fsencode(place)):
+        for path in [directory, *(os.path.join(directory, name) for name in directories + files)]:
+            status = os.lstat(path)
+            found[path] = (status.st_mode, status.st_ino, status.st_size, status.st_nlink)
+    return found
+
+
+def expect_line(place, data_dir, line, *flags, **options):
+    before = tree(place)
+    done = run(place, data_dir, *flags, **options)
+    assert done.stderr == line
+    assert done.returncode == 1
+    assert done.stdout == ""
+    after = tree(place)
+    for path in before:  # of a directory some file systems keep the size
+        if os.path.isdir(path) and path in after:
+            before[path] = after[path]
+    assert after == before, "something is left behind"
+
+
+def write(path, text="years of work"):
+    path.write_text(text)
+    return path
+
+
+def make(path, mode=0o700, owner=0):
+    path.mkdir()
+    path.chmod(mode)
+    if os.geteuid() == 0:
+        os.chown(path, owner, owner)
+    return path
+
+
+HOSTILE = b"a b'\"\\\n\t\x01\xff"
+ESCAPED = r"a b\'\"\\\n\t\001\377"
+
+# Name -> what makes it of an empty directory, --data_dir, the line.
+PLACES = {
+    "file": (lambda here: write(here / "data"), "data", "open directory 'data': Not a directory"),
+    "file with a slash": (
+        lambda here: write(here / "data"), "data/", "open directory 'data/': Not a directory",
+    ),
+    "file of a hostile name": (
+        lambda here: write(here / os.fsdecode(HOSTILE)), HOSTILE,
+        f"open directory '{ESCAPED}': Not a directory",
+    ),
+    "within a file": (
+        lambda here: write(here / "file"), "file/data",
+        "make directory 'file/data': Not a directory",
+    ),
+    "missing parent": (
+        lambda here: None, "no/such", "make directory 'no/such': No such file or directory",
+    ),
+    "link to nothing": (
+        lambda here: (here / "data").symlink_to("nothing"), "data",
+        "open directory 'data': No such file or directory",
+    ),
+    "loop of links": (
+        lambda here: (here / "data").symlink_to("data"), "data",
+        "open directory 'data': Too many levels of symbolic links",
+    ),
+    "below a loop of links": (
+        lambda here: (here / "loop").symlink_to("loop"), "loop/data",
+        "make directory 'loop/data': Too many levels of symbolic links",
+    ),
+    "long name": (
+        lambda here: None, "x" * 300, f"make directory '{'x' * 300}': File name too long",
+    ),
+    "long path": (
+        lambda here: None, "x/" * 3000, f"make directory '{'x/' * 3000}': File name too long",
+    ),
+    "device": (lambda here: None, "/dev/null", "open directory '/dev/null': Not a directory"),
+    "lock that is a link": (
+        lambda here: make(here / "data") and (here / "data/pagestall.lock").symlink_to(
+            write(here / "precious")),
+        "data", "open 'data/pagestall.lock': Too many levels of symbolic links",
+    ),
+    "lock that is a file's second name": (
+        lambda here: make(here / "data") and (here / "data/pagestall.lock").hardlink_to(
+            write(here / "precious")),
+        "data", "use 'data/pagestall.lock': has a second name (a hard link)",
+    ),
+    "lock that is a pipe": (
+        lambda here: make(here / "data") and os.mkfifo(here / "data/pagestall.lock"),
+        "data", "use 'data/pagestall.lock': is no regular file",
+    ),
+    "lock that is a directory": (
+        lambda here: make(here / "data") and (here / "data/pagestall.lock").mkdir(),
+        "data", "open 'data/pagestall.lock': Is a directory",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_place_that_is_no_directory_is_a_line(scratch, name):
+    prepare, data_dir, line = PLACES[name]
+    prepare(scratch)
+    expect_line(scratch, data_dir, line + ELSEWHERE)
+    precious = scratch / "precious"
+    assert not precious.exists() or precious.read_text() == "years of work"
+
+
+# The same for whom permissions count.
+FORBIDDEN = {
+    "parent that may not be written": (
+        lambda here: here.chmod(0o755), "data", "make directory 'data': Permission denied",
+    ),
+    "parent that may not be entered": (
+        lambda here: make(here / "private"), "private/data",
+        "make directory 'private/data': Permission denied",
+    ),
+    "directory that may not be written": (
+        lambda here: make(here / "data", 0o555), "data",
+        "open 'data/pagestall.lock': Permission denied",
+    ),
+    "directory that may not be entered": (
+        lambda here: make(here / "data"), "data", "open 'data/pagestall.lock': Permission denied",
+    ),
+    "lock of another user": (
+        lambda here: (
+            make(here / "data", 0o777), write(here / "data/pagestall.lock").chmod(0o600)),
+        "data", "open 'data/pagestall.lock': Permission denied",
+    ),
+}  # fmt: skip
+
+
+@needs_root
+@pytest.mark.parametrize("name", FORBIDDEN)
+def test_place_that_may_not_be_used_is_a_line(scratch, name):
+    scratch.chmod(0o755)
+    prepare, data_dir, line = FORBIDDEN[name]
+    prepare(scratch)
+    expect_line(scratch, data_dir, line + ELSEWHERE, nobody=True)
+
+
+# What another user may change is not for root.
+THEIRS = {
+    "directory": (lambda data: make(data, 0o755, NOBODY), f"use 'data': user {NOBODY}"),
+    "directory open to all": (lambda data: make(data, 0o777), "use 'data': every user"),
+    "lock": (
+        lambda data: os.chown(write(make(data) / "pagestall.lock"), NOBODY, NOBODY),
+        f"use 'data/pagestall.lock': user {NOBODY}",
+    ),
+}  # fmt: skip
+
+
+@needs_root
+@pytest.mark.parametrize("name", THEIRS)
+def test_root_keeps_out_of_what_another_user_may_change(scratch, name):
+    prepare, line = THEIRS[name]
+    prepare(scratch / "data")
+    expect_line(scratch, "data", f"{line} may change it while root uses it{ELSEWHERE}")
+
+
+@needs_root
+@pytest.mark.parametrize(
+    ("mode", "owner", "sudo_user"),
+    [(0o1777, 0, None), (0o775, 0, None), (0o700, NOBODY, NOBODY)],
+)
+def test_root_uses_what_nobody_else_may_change(scratch, mode, owner, sudo_user):
+    make(scratch / "data", mode, owner)
+    environment = {**os.environ, **({"SUDO_UID": str(sudo_user)} if sudo_user else {})}
+    assert run(scratch, "data", env=environment).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["d a'\"t\\a", os.fsdecode(HOSTILE), "data/", "ä€😀"])
+def test_dataset_may_have_any_name(scratch, name):
+    done = run(scratch, name, "--benchmark_out=run.json", "--benchmark_repetitions=2")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (scratch / name / "pagestall.manifest").exists()
+    assert (scratch / name).stat().st_mode & 0o777 == 0o700
+    assert run(scratch, name).stderr == "", "it is used again"
+
+
+def test_report_is_json_whatever_a_dataset_is_called(scratch):
+    """In the names of rows and in the errors of files."""
+    two = HOSTILE + b",plain"
+    run(scratch, two)
+    data = scratch / os.fsdecode(HOSTILE)
+    with open(data / "pagestall-1.bin", "r+b") as file:
+        file.seek(512 * 100)
+        byte = file.read(1)[0]
+        file.seek(512 * 100)
+        file.write(bytes([byte ^ 1]))
+    forge_manifest(data)
+    done = run(scratch, two, "--benchmark_out=run.json")
+    assert (done.returncode, done.stderr) == (1, "")
+    report = json.loads((scratch / "run.json").read_bytes(), parse_constant=refuse_constant)
+    (failed,) = [row for row in report["benchmarks"] if "error_message" in row]
+    assert re.fullmatch("[a-z0-9_:/]+", failed["name"])
+    assert failed["error_message"].startswith(f"wrong sum of '{ESCAPED}/pagestall-1.bin': ")
+
+
+@contextlib.contextmanager
+def mounted(scratch, *options, image_mib=0, maker=()):
+    """A file system of its own: in memory, or that a maker makes on a loop device."""
+    place = scratch / "mounted"
+    place.mkdir()
+    commands = [["mount", *options, place]]
+    if maker:
+        image = scratch / "image"
+        with open(image, "wb") as file:
+            file.truncate(image_mib << 20)
+        commands = [[*maker, image], ["mount", "-o", "loop", *options, image, place]]
+    for command in commands:
+        try:
+            subprocess.run(command, check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            pytest.skip(f"cannot be mounted here: {error}")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", place], check=True)
+        place.rmdir()
+
+
+def in_memory(scratch, options, source="tmpfs"):
+    return mounted(scratch, "-t", "tmpfs", "-o", options, source)
+
+
+@needs_root
+def test_report_is_json_whatever_its_disk_and_its_program_are_called(scratch):
+    with in_memory(scratch, "size=16m", source=os.fsdecode(b"disk\x01\xff")) as place:
+        with article(
+            place, "--data_dir=data", "--benchmark_out=run.json", program=b"./bench\x01\xff"
+        ) as process:
+            assert process.communicate(timeout=120)[1] == ""
+            assert process.returncode == 0
+        report = json.loads((place / "run.json").read_bytes())
+    assert report["context"]["device"] == r"disk\001\377"
+    assert report["context"]["executable"] == r"./bench\001\377"
+
+
+@needs_root
+def test_read_only_disk_is_a_line(disk):
+    def remount(mode):
+        subprocess.run(["mount", "-o", f"remount,{mode}", disk], check=True)
+
+    remount("ro")
+    expect_line(disk, "data", "make directory 'data': Read-only file system" + ELSEWHERE)
+    remount("rw")
+    make(disk / "data")
+    remount("ro")
+    line = "open 'data/pagestall.lock': Read-only file system" + ELSEWHERE
+    expect_line(disk, "data", line)
+    remount("rw")
+    assert run(disk, "data").returncode == 0
+    remount("ro")
+    expect_line(disk, "data", line)
+
+
+def lines_until_it_fits(scratch, sizes):
+    """What is said on file systems in memory of these sizes, but on the last, which suffices."""
+    said = []
+    for size in sizes:
+        with in_memory(scratch, size) as place:
+            before = tree(place)
+            done = run(place, "data")
+            if done.returncode == 0:
+                return said
+            assert (done.returncode, done.stdout) == (1, "")
+            assert tree(place).keys() == before.keys()
+            said.append(done.stderr)
+    raise AssertionError(f"even {size} does not suffice: {said}")
+
+
+@needs_root
+def test_disk_that_a_few_pages_are_missing_on_is_a_line(scratch):
+    """First for the dataset, then for its manifest."""
+    said = lines_until_it_fits(scratch, [f"size={BYTES + pages * PAGE}" for pages in range(5)])
+    mib = BYTES >> 20
+    assert said[0] == (
+        f"make dataset in 'data': needs {mib} MiB, but {mib - 1} MiB are free; make room, or "
+        "pass --data_dir on another disk or a smaller --file_mib\n"
+    )
+    full = os.strerror(errno.ENOSPC)
+    assert said[-1] == f"write at byte 0 'data/pagestall.manifest.tmp': {full}{ROOM}"
+
+
+@needs_root
+def test_disk_without_an_inode_left_is_a_line(scratch):
+    """For the directory, the lock, each file, the manifest."""
+    said = lines_until_it_fits(scratch, [f"size=16m,nr_inodes={count}" for count in range(1, 9)])
+    full = os.strerror(errno.ENOSPC)
+    assert said[0] == f"make directory 'data': {full}{ROOM}"
+    assert said[1] == f"open 'data/pagestall.lock': {full}{ROOM}"
+    for line in said[2:-1]:
+        assert re.fullmatch(rf"open 'data/pagestall-\d.bin.tmp': {full}{ROOM}", line)
+    assert said[-1] == f"open 'data/pagestall.manifest.tmp': {full}{ROOM}"
+    assert len(said) == 3 + FILES
+
+
+@needs_root
+def test_disk_that_fills_up_while_a_file_is_written_is_a_line(scratch):
+    """ext2 cannot allocate before it writes, and wants room for its own beside the file."""
+    maker = ["mkfs.ext2", "-q", "-m", "0", "-b", "1024"]
+    with mounted(scratch, image_mib=16, maker=maker) as place:
+        filler = place / "filler"
+
+        def free():
+            disk = os.statvfs(place)
+            return disk.f_bavail * disk.f_frsize
+
+        with open(filler, "wb") as file:
+            file.write(bytes(free() - BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+            while free() < BYTES + 8192:  # the filler's own blocks beside it
+                missing = BYTES + 8192 - free()
+                file.truncate(os.fstat(file.fileno()).st_size - missing)
+                os.fsync(file.fileno())
+        make(place / "data")
+        before = tree(place)
+        done = run(place, "data")
+        assert re.fullmatch(
+            rf"write at byte \d+ 'data/pagestall-\d.bin.tmp': {os.strerror(errno.ENOSPC)}{ROOM}",
+            done.stderr,
+        )
+        assert (done.returncode, done.stdout) == (1, "")
+        assert tree(place) == before
+        filler.unlink()
+        assert run(place, "data").returncode == 0
+
+
+@needs_root
+def test_quota_is_a_line(scratch):
+    """That of btrfs, which needs nothing of the kernel that may be left out of it."""
+    with mounted(scratch, image_mib=128, maker=["mkfs.btrfs", "-q"]) as place:
+        subprocess.run(["btrfs", "quota", "enable", place], check=True)
+        limit = ["btrfs", "qgroup", "limit"]
+        subprocess.run([*limit, str(BYTES * 3 // 4), "0/5", place], check=True)
+        before = tree(place)
+        done = run(place, "data")
+        assert re.fullmatch(
+            rf"\S.* 'data/pagestall-\d.bin.tmp': {os.strerror(errno.EDQUOT)}{ROOM}", done.stderr
+        )
+        assert (done.returncode, done.stdout) == (1, "")
+        assert tree(place).keys() == before.keys()
+        subprocess.run([*limit, "none", "0/5", place], check=True)
+        assert run(place, "data").returncode == 0
+
+
+@pytest.mark.parametrize("limit", [0, 100, 1 << 20])
+def test_limit_of_a_files_size_is_a_line(scratch, limit):
+    """It sends a signal as well, which would end the process."""
+    done = run(
+        scratch, "data",
+        prepare=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )  # fmt: skip
+    assert re.fullmatch(
+        r"(allocate|write at byte \d+) 'data/pagestall-\d.bin.tmp': File too large; raise the "
+        r"limit of a file's size \(ulimit -f\), or choose a smaller one\n",
+        done.stderr,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert not list(scratch.iterdir())
+
+
+def test_links_that_are_planted_are_removed_not_followed(scratch):
+    data = make(scratch / "data")
+    precious = write(scratch / "precious")
+    names = [f"pagestall-{file}.bin" for file in range(FILES)]
+    planted = [*names, *(f"{name}.tmp" for name in names), "pagestall.manifest.tmp"]
+    for name in planted:
+        (data / name).symlink_to(precious)
+    done = run(scratch, "data")
+    assert done.returncode == 0, done.stderr
+    assert precious.read_text() == "years of work"
+    assert sorted(path.name for path in data.iterdir()) == sorted(
+        [*names, "pagestall.lock", "pagestall.manifest"]
+    )
+    assert all(path.is_file() and not path.is_symlink() for path in data.iterdir())
+
+
+# While a run goes on.
+CHANGES = {
+    "truncated": (lambda path: os.truncate(path, 4096), "its size became 4096 bytes"),
+    "removed": (lambda path: path.unlink(), "was removed"),
+    "replaced": (
+        lambda path: (shutil.copy(path, path.with_suffix(".x")),
+                      path.with_suffix(".x").rename(path)),
+        "was replaced",
+    ),
+    "replaced by a link": (
+        lambda path: (path.rename(path.with_suffix(".x")),
+                      path.symlink_to(path.with_suffix(".x"))),
+        "its size became",
+    ),
+    "made unreadable": (lambda path: path.chmod(0), "was made unreadable"),
+    "removed with its directory": (lambda path: shutil.rmtree(path.parent), "was removed"),
+}  # fmt: skip
+
+
+@contextlib.contextmanager
+def stopped_between_repetitions(place, repetitions, **options):
+    """A run that has done some of them and is yet to do most."""
+    try:
+        controller, terminal = pty.openpty()
+    except OSError as error:
+        pytest.skip(f"no pseudo-terminal: {error}")
+    wanted = f"--benchmark_repetitions={repetitions}"
+    flags = ["--data_dir=data", wanted, "--benchmark_out=run.json"]
+    options |= {"stdout": subprocess.DEVNULL, "stderr": terminal}
+    try:
+        with article(place, *flags, **options) as process:
+            os.close(terminal)
+            shown = b""
+            while f"3 of {repetitions} done".encode() not in shown:
+                shown += os.read(controller, 4096)
+            process.send_signal(signal.SIGSTOP)
+            yield process
+            process.send_signal(signal.SIGCONT)
+            with contextlib.suppress(OSError):  # the last writer has closed the terminal
+                while os.read(controller, 4096):
+                    pass
+            process.wait(timeout=120)
+    finally:
+        os.close(controller)
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_file_that_changes_during_a_run_is_named_and_made_anew_by_the_next(scratch, name):
+    change, how = CHANGES[name]
+    nobody = os.geteuid() == 0  # root may read everything
+    place = make(scratch / "place", owner=NOBODY)
+    repetitions = 60
+    with stopped_between_repetitions(place, repetitions, nobody=nobody) as process:
+        change(place / f"data/pagestall-{FILES - 1}.bin")
+    report = json.loads((place / "run.json").read_bytes(), parse_constant=refuse_constant)
+    runs = [row for row in report["benchmarks"] if row["run_type"] == "iteration"]
+    errors = [row["error_message"] for row in runs if "error_message" in row]
+    assert process.returncode == 1
+    assert len(runs) == repetitions
+    assert 1 <= len(errors) < repetitions
+    assert any(how in error for error in errors)
+    file = FILES - 1 if "directory" not in name else r"\d"
+    for error in errors:
+        assert re.match(rf"\S.* 'data/pagestall-{file}.bin': ", error)
+    again = run(place, "data", nobody=nobody)
+    assert again.returncode == 0
+    anew = "making the dataset anew: "
+    assert again.stderr.startswith(anew) or "directory" in name
+
+
+# Two runs at once.
+@contextlib.contextmanager
+def holder(place, *before):
+    """An endless run, by a command before it, that has the dataset."""
+    process = subprocess.Popen(
+        [*before, BUILD / "bench/article_bench", *SMALL, ROW, "--data_dir=data",
+         "--benchmark_repetitions=1000000"],
+        cwd=place, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 60
+        while not (place / "data/pagestall.manifest").exists():
+            if process.poll() is not None:
+                pytest.skip(f"cannot be run here: {process.stderr.read()}")
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_run_that_waits_for_another_says_so_and_can_be_ended(scratch):
+    with holder(scratch) as first:
+        line = f"waiting: process {first.pid} uses this dataset\n"
+        for name in ("SIGINT", "SIGTERM"):
+            with article(scratch, "--data_dir=data") as second:
+                assert second.stderr.readline() == line
+                second.send_signal(getattr(signal, name))
+                second.wait(timeout=60)
+                assert second.returncode != 0
+        with article(scratch, "--data_dir=data") as second:
+            assert second.stderr.readline() == line
+            first.kill()
+            assert second.wait(timeout=120) == 0
+
+
+@needs_root
+def test_holder_in_another_namespace_of_processes_is_no_number(scratch):
+    with holder(scratch, "unshare", "--pid", "--fork", "--kill-child=KILL"):
+        with article(scratch, "--data_dir=data") as second:
+            assert second.stderr.readline() == "waiting: another process uses this dataset\n"
+
+
+def test_run_whose_lock_is_removed_as_it_waits_makes_the_directory_anew(scratch):
+    """As a run does that has made it and then failed."""
+    data = make(scratch / "data", owner=os.geteuid())
+    with open(data / "pagestall.lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with article(scratch, "--data_dir=data") as second:
+            assert second.stderr.readline() == "waiting: another process uses this dataset\n"
+            shutil.rmtree(data)
+            fcntl.flock(lock, fcntl.LOCK_UN)
+            assert second.wait(timeout=120) == 0, second.stderr.read()
+    assert (data / "pagestall.manifest").exists()
