@@ -143,8 +143,24 @@ absl::Status File::Write(absl::Span<const uint8_t> bytes,
   return absl::OkStatus();
 }
 
+absl::Status File::Truncate(uint64_t size) const {
+  return Uninterrupted(
+      "truncate", [&] { return ftruncate(fd_, static_cast<off_t>(size)); });
+}
+
 absl::Status File::Sync() const {
-  if (fsync(fd_) != 0) return ErrnoStatus(errno, "fsync", path_);
+  return Uninterrupted("fsync", [&] { return fsync(fd_); });
+}
+
+absl::Status File::SyncData() const {
+  return Uninterrupted("fdatasync", [&] { return fdatasync(fd_); });
+}
+
+absl::Status File::Uninterrupted(const char* operation,
+                                 absl::FunctionRef<int()> call) const {
+  while (call() != 0) {
+    if (errno != EINTR) return ErrnoStatus(errno, operation, path_);
+  }
   return absl::OkStatus();
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
@@ -72,11 +73,16 @@ class File {
   // Writes all of `bytes` at `offset`, through interruptions and short writes.
   absl::Status Write(absl::Span<const uint8_t> bytes, uint64_t offset) const;
 
-  // fsync(2).
+  // ftruncate(2), fsync(2) and fdatasync(2), through interruptions.
+  absl::Status Truncate(uint64_t size) const;
   absl::Status Sync() const;
+  absl::Status SyncData() const;
 
  private:
   File(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
+
+  absl::Status Uninterrupted(const char* operation,
+                             absl::FunctionRef<int()> call) const;
 
   int fd_;
   std::string path_;

@@ -64,7 +64,7 @@ absl::Status Collapse(absl::Span<const uint8_t> bytes) {
     return absl::OkStatus();
   }
   // What could not be collapsed now, is not (madvise(2)).
-  if (errno == EAGAIN || errno == EBUSY || errno == ENOMEM) {
+  if (errno == EAGAIN || errno == EBUSY || errno == ENOMEM || errno == EINTR) {
     return absl::OkStatus();
   }
   return AdviceStatus(errno, "madvise(MADV_COLLAPSE)");

@@ -102,10 +102,8 @@ absl::StatusOr<Residency> CountResident(const File& file) {
 }
 
 absl::Status Evict(const File& file) {
-  if (fdatasync(file.fd()) != 0) {
-    return ErrnoStatus(errno, "fdatasync", file.path());
-  }
-  return EvictRange(file, 0, 0);
+  absl::Status status = file.SyncData();
+  return status.ok() ? EvictRange(file, 0, 0) : status;
 }
 
 absl::Status EvictRange(const File& file, uint64_t offset, uint64_t size) {

@@ -1,5 +1,6 @@
 // What every source owes every executor.
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -7,7 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "lib/file/file.h"
+#include "lib/file/page_cache.h"
 #include "test/every_pair.h"
+#include "test/signal_storm.h"
 #include "test/status_matchers.h"
 #include "test/temporary_directory.h"
 
@@ -121,6 +125,25 @@ TEST_P(Conformance, PrefetchDoesNotChangeTheSums) {
   const auto sums = (*scan)->Run();
   ASSERT_THAT(sums, IsOk());
   EXPECT_EQ(*sums, Expected(512));
+}
+
+// Every call that waits is interrupted again and again (signal(7)).
+TEST_P(Conformance, SignalsDoNotChangeTheSums) {
+  WriteFiles();
+  const SignalStorm storm;
+  for (int repetition = 0; repetition < 5; ++repetition) {
+    for (const std::string& path : paths_) {
+      const auto file = File::Open(path, O_RDONLY);
+      ASSERT_THAT(file, IsOk());
+      ASSERT_THAT(Evict(*file), IsOk());
+    }
+    auto scan = executor().prepare(source(), Spec(512));
+    ASSERT_THAT(scan, IsOk());
+    const auto sums = (*scan)->Run();
+    ASSERT_THAT(sums, IsOk());
+    EXPECT_EQ(*sums, Expected(512));
+  }
+  EXPECT_GT(SignalStorm::handled(), 0);
 }
 
 TEST_P(Conformance, NoFileIsNoSum) {
