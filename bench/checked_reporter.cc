@@ -1,5 +1,6 @@
 #include "bench/checked_reporter.h"
 
+#include <algorithm>
 #include <cmath>
 #include <iterator>
 #include <string>
@@ -19,15 +20,20 @@ bool CheckedReporter::ReportContext(const Context& context) {
 }
 
 void CheckedReporter::ReportRuns(const std::vector<Run>& runs) {
-  std::vector<Run> finite = runs;
-  for (Run& run : finite) {
+  std::vector<Run> kept = runs;
+  const auto interrupted = std::stable_partition(
+      kept.begin(), kept.end(),
+      [](const Run& run) { return run.report_label != kInterrupted; });
+  const bool only = interrupted == kept.begin() && interrupted != kept.end();
+  kept.erase(only ? std::next(interrupted) : interrupted, kept.end());
+  for (Run& run : kept) {
     for (auto counter = run.counters.begin(); counter != run.counters.end();) {
       counter = std::isfinite(counter->second.value)
                     ? std::next(counter)
                     : run.counters.erase(counter);
     }
   }
-  inner_->ReportRuns(finite);
+  inner_->ReportRuns(kept);
 }
 
 void CheckedReporter::Finalize() {

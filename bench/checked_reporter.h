@@ -10,11 +10,17 @@
 
 namespace pagestall {
 
+// The label (State::SetLabel()) and the error of a repetition that was not run
+// because of an Interruption.
+inline constexpr char kInterrupted[] = "not run: interrupted";
+
 // Hands what Google Benchmark reports on to `inner`, and watches it:
 // - values that are no finite number are left out. The library writes NaN for
 //   the coefficient of variation of a counter that is always 0, and JSON has no
 //   NaN (RFC 8259);
 // - the name that the program was called by is made printable: JSON is UTF-8;
+// - of the repetitions of a row that were not run because of an interruption it
+//   keeps one, and none beside others that were run;
 // - write_failed() says that the report could not be written (a full disk),
 //   which the library keeps to itself.
 class CheckedReporter final : public benchmark::BenchmarkReporter {

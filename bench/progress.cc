@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "fixtures/interruption.h"
 
 namespace pagestall {
 namespace {
@@ -60,6 +61,8 @@ void Progress::Writes(uint64_t bytes_done, uint64_t bytes_total) {
   Draw(absl::StrFormat("making the dataset: %d of %d MiB", bytes_done >> 20,
                        bytes_total >> 20));
 }
+
+bool Progress::Stops() { return Interruption::Requested(); }
 
 void Progress::Clear() {
   if (terminal_) std::fputs(kEraseLine, stderr);

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "absl/strings/string_view.h"
 #include "fixtures/dataset.h"
@@ -23,12 +24,23 @@ class Progress final : public DatasetObserver {
   // Say how many repetitions there will be, then announce each before it runs.
   void ExpectRepetitions(int64_t total);
   void BeginRepetition(absl::string_view row);
-  void EndRepetition(bool failed) { any_failed_ = any_failed_ || failed; }
+  void EndRepetition(bool failed) {
+    ++ended_;
+    any_failed_ = any_failed_ || failed;
+  }
   bool any_failed() const { return any_failed_; }
+  int64_t ended() const { return ended_; }
+  int64_t expected() const { return repetitions_; }
+
+  // A row hangs: no other can be run.
+  void Hangs(std::string row) { hanging_ = std::move(row); }
+  const std::string& hanging() const { return hanging_; }
 
   void WaitsFor(const std::string& holder) override;
   void Distrusts(const std::string& reason) override;
   void Writes(uint64_t bytes_done, uint64_t bytes_total) override;
+  // As an Interruption asks.
+  bool Stops() override;
 
   // Takes the line away.
   void Clear();
@@ -40,7 +52,9 @@ class Progress final : public DatasetObserver {
   const bool terminal_;
   int64_t repetitions_ = 0;
   int64_t begun_ = 0;
+  int64_t ended_ = 0;
   bool any_failed_ = false;
+  std::string hanging_;
   std::chrono::steady_clock::time_point start_;
 };
 

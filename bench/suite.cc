@@ -1,6 +1,9 @@
 #include "bench/suite.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -14,6 +17,7 @@
 #include <vector>
 
 #include "absl/flags/commandlineflag.h"
+#include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
 #include "absl/flags/reflection.h"
 #include "absl/status/status.h"
@@ -23,11 +27,33 @@
 #include "absl/strings/str_cat.h"
 #include "bench/checked_reporter.h"
 #include "bench/machine_context.h"
+#include "bench/report_file.h"
+#include "fixtures/interruption.h"
+#include "fixtures/may_hang.h"
+#include "fixtures/put_back_on_signal.h"
 #include "fixtures/read_ahead_record.h"
 #include "lib/file/exception_status.h"
 
+ABSL_FLAG(int64_t, row_timeout, 0,
+          "seconds after which a repetition that waits for storage has failed, "
+          "and with\n      it all that were to follow. Default: none");
+
 namespace pagestall {
 namespace {
+
+constexpr int64_t kMaxRowTimeout = int64_t{1} << 30;
+
+const char* Name(Phase phase) {
+  switch (phase) {
+    case Phase::kSetUp:
+      return "setting up";
+    case Phase::kWindow:
+      return "in its window";
+    case Phase::kTearDown:
+      return "tearing down";
+  }
+  return "?";
+}
 
 // The value of one of Google Benchmark's flags, which the library does not
 // tell: the last one on the command line, else its environment variable's.
@@ -94,11 +120,34 @@ std::string RowError(const absl::Status& status) {
                       status.message());
 }
 
+void IterateOverNothing(benchmark::State& state) {
+  for (auto _ : state) {
+  }
+}
+
 // The error of a row's later repetitions, whose `first` ended with an error.
 absl::Status AfterFirst(const absl::Status& first) {
   if (IsNotAvailable(first)) return first;
   return absl::Status(first.code(),
                       "not run: the first repetition of this row failed");
+}
+
+// Runs `repetition` for no longer than --row_timeout, if there is one.
+absl::Status Limited(
+    benchmark::State& state, Progress& progress, const std::string& row,
+    const std::function<absl::Status(benchmark::State& state)>& repetition) {
+  const int64_t seconds = absl::GetFlag(FLAGS_row_timeout);
+  if (seconds == 0) return repetition(state);
+  const auto status = std::make_shared<absl::Status>();
+  const std::optional<Phase> hangs =
+      RunFor(std::chrono::seconds(seconds),
+             [=, &state, &repetition] { *status = repetition(state); });
+  if (!hangs) return *status;
+  progress.Hangs(row);
+  if (*hangs == Phase::kSetUp) IterateOverNothing(state);
+  return absl::DeadlineExceededError(
+      absl::StrCat("--row_timeout: not over after ", seconds, " s, still ",
+                   Name(*hangs), "; the storage may never answer"));
 }
 
 int Refuse(const absl::Status& status) {
@@ -114,6 +163,15 @@ bool PutBackReadAheads() {
     std::fprintf(stderr, "%s\n", line.c_str());
   }
   return !said.empty();
+}
+
+// Leaves the process although a thread still uses all that there is. The kernel
+// may wait for that thread, so that those who read what was printed must not.
+[[noreturn]] void LeaveHanging() {
+  PutBackOnSignal::PutBackAll();
+  std::fflush(nullptr);
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) close(fd);
+  std::_Exit(1);
 }
 
 }  // namespace
@@ -137,14 +195,24 @@ benchmark::internal::Benchmark* RegisterRow(
   const auto run =
       [&progress, name, repetition = std::move(repetition),
        first = std::optional<absl::Status>()](benchmark::State& state) mutable {
+        if (progress.Stops()) {
+          IterateOverNothing(state);
+          state.SetLabel(kInterrupted);
+          state.SkipWithError(kInterrupted);
+          return;
+        }
         progress.BeginRepetition(name);
         absl::Status status;
-        if (first && !first->ok()) {
-          for (auto _ : state) {
-          }
+        if (!progress.hanging().empty()) {
+          status = absl::FailedPreconditionError(
+              absl::StrCat("not run: ", progress.hanging(), " hangs"));
+        } else if (first && !first->ok()) {
           status = AfterFirst(*first);
+        }
+        if (status.ok()) {
+          status = Limited(state, progress, name, repetition);
         } else {
-          status = repetition(state);
+          IterateOverNothing(state);
         }
         if (!first) first = status;
         if (!status.ok()) state.SkipWithError(RowError(status).c_str());
@@ -195,25 +263,36 @@ int RunSuite(int argc, char** argv, const Suite& suite) {
         rest[1], ": not a flag; flags begin with --, see --help")));
   }
 
+  absl::Status status = CheckFlag(
+      "row_timeout", absl::GetFlag(FLAGS_row_timeout), 0, kMaxRowTimeout);
+  if (!status.ok()) return Refuse(status);
+
   Progress progress;
-  if (absl::Status status = suite.register_rows(progress); !status.ok()) {
+  status = suite.register_rows(progress);
+  if (!status.ok()) {
     return Refuse(status);
   }
   if (list) {
     SetBenchmarkFlag(args[0], "--benchmark_list_tests=true");
     return benchmark::RunSpecifiedBenchmarks() > 0 ? 0 : 1;
   }
+  std::unique_ptr<ReportFile> report_file;
+  if (!out.empty() && out_format == "json" && ReportFile::CanReplace(out)) {
+    report_file = std::make_unique<ReportFile>(out);
+    status = report_file->CheckWritable();
+    if (!status.ok()) return Refuse(status);
+    SetBenchmarkFlag(args[0], "--benchmark_out=/dev/null");
+  }
   const size_t rows = CountMatchingRows(args[0]);
   if (rows == 0) return 1;
   PutBackReadAheads();
   // The library ends the process if it finds no descriptor for it later.
   benchmark::CPUInfo::Get();
-  if (absl::Status status =
-          Caught("prepare the rows", [&] { return suite.prepare(progress); });
-      !status.ok()) {
-    progress.Clear();
-    return Refuse(status);
-  }
+  const Interruption interruption;
+  status = Caught("prepare the rows", [&] { return suite.prepare(progress); });
+  progress.Clear();
+  Interruption::Die();
+  if (!status.ok()) return Refuse(status);
   for (const auto& [name, value] : DescribeMachine()) {
     benchmark::AddCustomContext(name, value);
   }
@@ -221,21 +300,33 @@ int RunSuite(int argc, char** argv, const Suite& suite) {
   CheckedReporter display(std::unique_ptr<benchmark::BenchmarkReporter>(
                               benchmark::CreateDefaultDisplayReporter()),
                           format == "console" ? std::cout : std::cerr);
-  CheckedReporter file(std::make_unique<benchmark::JSONReporter>(), std::cerr);
   const bool json = !out.empty() && out_format == "json";
+  const ReportFile* const whole = report_file.get();
+  std::unique_ptr<benchmark::BenchmarkReporter> report = std::move(report_file);
+  if (report == nullptr) report = std::make_unique<benchmark::JSONReporter>();
+  CheckedReporter file(std::move(report), std::cerr);
   benchmark::RunSpecifiedBenchmarks(&display, json ? &file : nullptr);
   progress.Clear();
-  benchmark::Shutdown();
-  suite.end();
-  const bool left = PutBackReadAheads();
   for (const auto& [failed, where] :
        {std::pair(display.write_failed(), std::string("standard output")),
         std::pair(file.write_failed(), out)}) {
     if (!failed) continue;
-    return Refuse(absl::DataLossError(absl::StrCat(
+    status.Update(absl::DataLossError(absl::StrCat(
         "write ", where, ": the report is incomplete; is the disk full?")));
   }
-  return progress.any_failed() || left ? 1 : 0;
+  if (whole != nullptr && progress.ended() > 0) status.Update(whole->Write());
+  if (!status.ok()) Refuse(status);
+  if (progress.Stops()) {
+    std::fprintf(stderr, "interrupted: %d of %d repetitions were run\n",
+                 static_cast<int>(progress.ended()),
+                 static_cast<int>(progress.expected()));
+  }
+  if (!progress.hanging().empty()) LeaveHanging();
+  benchmark::Shutdown();
+  suite.end();
+  const bool left = PutBackReadAheads();
+  Interruption::Die();
+  return !status.ok() || progress.any_failed() || left ? 1 : 0;
 }
 
 }  // namespace pagestall

@@ -13,6 +13,8 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 BUILD = pathlib.Path(os.environ.get("PAGESTALL_BUILD_DIR", ROOT / "build/release"))
 
+SLOWFS_NOT_AVAILABLE = 3  # its exit code where FUSE cannot be mounted
+
 # A dataset that is made in a moment.
 FILES, MIB = 2, 2
 SMALL = [f"--files={FILES}", f"--file_mib={MIB}"]
@@ -96,6 +98,30 @@ def disk(scratch):
             pytest.skip(f"no ext4 on a loop device here: {error}")
     yield mounted
     subprocess.run(["umount", mounted], check=True)
+
+
+@contextlib.contextmanager
+def slow_mount(data, mounted, *flags):
+    """The directory `data`, served by slowfs with these flags on `mounted`, which it makes."""
+    slowfs = BUILD / "fixtures/slowfs"
+    if not slowfs.exists():
+        pytest.skip("built without libfuse3")
+    mounted.mkdir()
+    server = subprocess.Popen(
+        [slowfs, *flags, data, mounted],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        try:
+            wait_until(lambda: os.path.ismount(mounted), server)
+        except AssertionError:
+            if server.poll() == SLOWFS_NOT_AVAILABLE:
+                pytest.skip("FUSE cannot be mounted here")
+            raise
+        yield server
+    finally:
+        server.terminate()
+        server.communicate()
 
 
 @pytest.fixture

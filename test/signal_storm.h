@@ -24,6 +24,7 @@ class SignalStorm {
     struct sigaction action {};
     action.sa_handler = [](int /*signal*/) { ++handled_; };
     sigaction(SIGUSR2, &action, nullptr);
+    thread_ = std::jthread(Rage);
   }
   SignalStorm(const SignalStorm&) = delete;
   SignalStorm& operator=(const SignalStorm&) = delete;
@@ -48,7 +49,7 @@ class SignalStorm {
   }
 
   static inline std::atomic<int> handled_ = 0;
-  std::jthread thread_{Rage};
+  std::jthread thread_;
 };
 
 }  // namespace pagestall

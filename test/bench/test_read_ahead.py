@@ -38,7 +38,7 @@ class Disk:
     def endless(self, *flags, binary="article_bench"):
         """A run that has no end of its own, once it has changed the read-ahead."""
         process = subprocess.Popen(
-            [BUILD / "bench" / binary, *self.article.flags, "--benchmark_repetitions=1000000",
+            [BUILD / "bench" / binary, *self.article.flags, "--benchmark_repetitions=2000",
              "--benchmark_filter=/io:read/", *flags],
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip

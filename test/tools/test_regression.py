@@ -10,17 +10,15 @@ wrong again.
 """
 
 import json
-import os
 import subprocess
 
 import pytest
 
-from conftest import BUILD, wait_until
+from conftest import BUILD, slow_mount
 from made_runs import pagestall
 
 BLOCKS = 3
 THRESHOLD = 10  # %: half of what is injected
-NOT_AVAILABLE = 3  # slowfs's exit code where FUSE cannot be mounted
 
 
 def measure(out, flags):
@@ -66,31 +64,14 @@ def verdicts(scratch, flags, source, repetitions):
 @pytest.fixture
 def slow_disk(scratch):
     """Flags for cold scans of a disk whose every page takes 100 ms: busy CPUs change little."""
-    slowfs = BUILD / "fixtures/slowfs"
-    if not slowfs.exists():
-        pytest.skip("built without libfuse3")
     data, mounted = scratch / "data", scratch / "mounted"
-    mounted.mkdir()
     flags = [
         "--files=1", "--file_mib=1", "--stride=524288",
         "--benchmark_filter=exec:seq/io:mmap/cache:cold",
     ]  # fmt: skip
     measure(scratch / "block.json", [f"--data_dir={data}", *flags])
-    server = subprocess.Popen(
-        [slowfs, "--latency_ms=100", "--read_ahead_kib=0", data, mounted],
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    try:
-        try:
-            wait_until(lambda: os.path.ismount(mounted), server)
-        except AssertionError:
-            if server.poll() == NOT_AVAILABLE:
-                pytest.skip("FUSE cannot be mounted here")
-            raise
+    with slow_mount(data, mounted, "--latency_ms=100", "--read_ahead_kib=0"):
         yield [f"--data_dir={mounted}", *flags]
-    finally:
-        server.terminate()
-        server.wait()
 
 
 def test_gate_finds_a_fifth_and_lets_equal_runs_pass(scratch, slow_disk):

@@ -1,11 +1,14 @@
 """tools/run, from its flags to its table."""
 
 import json
+import os
+import signal
 import subprocess
+import time
 
 import pytest
 
-from conftest import BUILD, FILES, ROOT, SMALL
+from conftest import BUILD, FILES, ROOT, SMALL, wait_until
 
 RUN = ROOT / "tools/run"
 
@@ -57,6 +60,29 @@ def test_experiment_is_the_first_argument(scratch):
     assert json.loads(out.read_text())["context"]["executable"].endswith("remedies_bench")
     listed = run("remedies", "--benchmark_list_tests").stdout
     assert listed == (ROOT / "test/bench/remedies_bench.rows").read_text()
+
+
+@needs_its_build
+def test_ctrl_c_shows_what_was_measured(scratch):
+    out = scratch / "run.json"
+    process = subprocess.Popen(
+        [RUN, *SMALL, f"--data_dir={scratch / 'data'}", f"--benchmark_out={out}",
+         "--benchmark_filter=exec:seq/io:read/cache:warm", "--benchmark_repetitions=10000"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    try:
+        wait_until((scratch / "data/pagestall.manifest").exists, process)
+        time.sleep(5)  # more than a repetition takes
+        os.killpg(process.pid, signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=120)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 128 + signal.SIGINT
+    assert "of 10000 repetitions were run" in stderr
+    assert stdout.splitlines()[-2:] == [
+        f"Every repetition: {out}", f"Report: {out.with_suffix('.html')}"
+    ]  # fmt: skip
 
 
 def test_unknown_experiment_is_refused_before_anything_is_installed():
