@@ -271,6 +271,9 @@ def test_memory_that_does_not_suffice_is_said(place):
     assert (done.stdout, done.stderr) == (
         f"read '{path}': too large for the memory that there is\n", ""
     )
+    path.write_text('{"benchmarks": []}')
+    small = subprocess.run(done.args, capture_output=True, text=True, check=False)
+    assert "memory" not in small.stdout + small.stderr
 
 
 @pytest.mark.parametrize(

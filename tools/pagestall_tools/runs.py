@@ -14,6 +14,7 @@ class BadInput(Exception):
 
 # Twice what a day of repetitions takes. What is larger is no run, or has no end (/dev/zero).
 MOST_BYTES = 512 << 20
+PIECE_BYTES = 1 << 20  # read() of many takes the memory for all at once
 
 # Runs from before scan_threads have a second one, of another value, that nothing here reads.
 MAY_DIFFER = {"threads"}
@@ -102,7 +103,11 @@ def content(path):
 
     with open(path, "rb", opener=open_at_once) as file:
         os.set_blocking(file.fileno(), True)
-        data = file.read(MOST_BYTES + 1)
+        pieces, size = [], 0
+        while size <= MOST_BYTES and (piece := file.read(PIECE_BYTES)):
+            pieces.append(piece)
+            size += len(piece)
+    data = b"".join(pieces)
     if not data:
         raise ValueError("empty")
     if len(data) > MOST_BYTES:

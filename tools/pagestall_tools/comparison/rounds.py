@@ -108,10 +108,10 @@ def wait_for(words, errors):
         return child.wait()
     except BaseException:
         # Not killed at once: it may have a device's read-ahead to put back.
-        child.terminate()
-        try:
-            child.wait(timeout=END_SECONDS)
-        except (subprocess.TimeoutExpired, KeyboardInterrupt):
-            child.kill()
-            child.wait()
+        # The second time ends it at once.
+        for end in (child.terminate, child.terminate, child.kill):
+            end()
+            with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
+                child.wait(timeout=END_SECONDS)
+                break
         raise
