@@ -11,6 +11,12 @@
 #include "lib/file/errno_status.h"
 
 namespace pagestall {
+namespace {
+
+constexpr char kAdvice[] =
+    "pass --benchmark_out with a file that you may write";
+
+}  // namespace
 
 bool ReportFile::CanReplace(const std::string& path) {
   struct stat status;
@@ -24,12 +30,15 @@ absl::Status ReportFile::CheckWritable() const {
     return ErrnoStatus(EISDIR, "write", path_,
                        "pass --benchmark_out with a file's name");
   }
+  // A rename needs no permission for what it replaces.
+  if (access(path_.c_str(), W_OK) != 0 && errno != ENOENT) {
+    return ErrnoStatus(errno, "write", path_, kAdvice);
+  }
   const std::string temporary = Temporary();
   unlink(temporary.c_str());  // of a process of the same id that was killed
   const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0600);
   if (fd < 0) {
-    return ErrnoStatus(errno, "write", path_,
-                       "pass --benchmark_out with a file that you may write");
+    return ErrnoStatus(errno, "write", path_, kAdvice);
   }
   close(fd);
   unlink(temporary.c_str());
@@ -42,6 +51,7 @@ bool ReportFile::ReportContext(const Context& context) {
 }
 
 absl::Status ReportFile::Write() const {
+  if (!text_) return ErrnoStatus(ENOMEM, "write", path_);
   return WriteWholeFile(path_, Temporary(), text_.str(), 0666);
 }
 

@@ -139,10 +139,15 @@ absl::Status Limited(
   const int64_t seconds = absl::GetFlag(FLAGS_row_timeout);
   if (seconds == 0) return repetition(state);
   const auto status = std::make_shared<absl::Status>();
-  const std::optional<Phase> hangs =
-      RunFor(std::chrono::seconds(seconds),
-             [=, &state, &repetition] { *status = repetition(state); });
-  if (!hangs) return *status;
+  std::optional<Phase> hangs;
+  const absl::Status started = Caught("start a thread for the row", [&] {
+    hangs = RunFor(std::chrono::seconds(seconds), [=, &state, &repetition] {
+      *status = Caught("run the row", [&] { return repetition(state); });
+    });
+    return absl::OkStatus();
+  });
+  if (!started.ok()) IterateOverNothing(state);
+  if (!started.ok() || !hangs) return started.ok() ? *status : started;
   progress.Hangs(row);
   if (*hangs == Phase::kSetUp) IterateOverNothing(state);
   return absl::DeadlineExceededError(
@@ -276,6 +281,7 @@ int RunSuite(int argc, char** argv, const Suite& suite) {
     SetBenchmarkFlag(args[0], "--benchmark_list_tests=true");
     return benchmark::RunSpecifiedBenchmarks() > 0 ? 0 : 1;
   }
+  const Interruption interruption;
   std::unique_ptr<ReportFile> report_file;
   if (!out.empty() && out_format == "json" && ReportFile::CanReplace(out)) {
     report_file = std::make_unique<ReportFile>(out);
@@ -288,7 +294,6 @@ int RunSuite(int argc, char** argv, const Suite& suite) {
   PutBackReadAheads();
   // The library ends the process if it finds no descriptor for it later.
   benchmark::CPUInfo::Get();
-  const Interruption interruption;
   status = Caught("prepare the rows", [&] { return suite.prepare(progress); });
   progress.Clear();
   Interruption::Die();

@@ -45,7 +45,7 @@ def wait_until(condition, process, seconds=120):
     """For what a running process does meanwhile."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert process.poll() is None, process.stderr.read()
+        assert process.poll() is None, process.stderr and process.stderr.read()
         assert time.monotonic() < deadline
         time.sleep(0.01)
 

@@ -492,7 +492,7 @@ def test_file_that_changes_during_a_run_is_named_and_made_anew_by_the_next(scrat
     change, how = CHANGES[name]
     nobody = os.geteuid() == 0  # root may read everything
     place = make(scratch / "place", owner=NOBODY)
-    repetitions = 60
+    repetitions = 300
     with stopped_between_repetitions(place, repetitions, nobody=nobody) as process:
         change(place / f"data/pagestall-{FILES - 1}.bin")
     report = json.loads((place / "run.json").read_bytes(), parse_constant=refuse_constant)
