@@ -104,6 +104,31 @@ TEST(BadStorage, ShortReadsGiveRightSums) {
   EXPECT_GE(right, 8);  // `read` everywhere
 }
 
+// Of a mapping the kernel makes a SIGBUS of any error.
+TEST(BadStorage, InterruptedReadsGiveRightSums) {
+  const TemporaryDirectory directory;
+  WriteFiles(directory.path());
+  const SlowMount mount(directory.path(),
+                        {"--interrupt_share=0.5", "--read_ahead_kib=0"});
+  if (!mount.ok()) GTEST_SKIP() << mount.reason();
+  int right = 0;
+  for (const auto& [executor, source] : EveryPair()) {
+    if (absl::StrContains(source.name, "mmap")) continue;
+    SCOPED_TRACE(std::string(executor.name) + " " + source.name);
+    for (const char* name : {"/a", "/b"}) {
+      const auto file = File::Open(mount.path() + name, O_RDONLY);
+      ASSERT_THAT(file, IsOk());
+      ASSERT_THAT(Evict(*file), IsOk());
+    }
+    const Sums sums = Scan(executor, source, mount.path());
+    if (CannotRunHere(sums.status())) continue;
+    ASSERT_THAT(sums, IsOk());
+    EXPECT_EQ(*sums, ExpectedSums());
+    ++right;
+  }
+  EXPECT_GE(right, 4);  // `read` everywhere
+}
+
 TEST(BadStorage, ServerThatDiesIsAnErrorOfTheScan) {
   const TemporaryDirectory directory;
   WriteFiles(directory.path());
