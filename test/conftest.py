@@ -20,6 +20,13 @@ FILES, MIB = 2, 2
 SMALL = [f"--files={FILES}", f"--file_mib={MIB}"]
 
 
+# A sanitizer's checks want addresses and descriptors of their own.
+CACHE = BUILD / "CMakeCache.txt"
+unsanitized = pytest.mark.skipif(
+    CACHE.exists() and "-fsanitize" in CACHE.read_text(), reason="limits are the sanitizer's"
+)
+
+
 class Binary:
     """A benchmark binary, run on a small dataset of the test's own."""
 

@@ -11,12 +11,7 @@ import subprocess
 import pytest
 
 import forbid
-from conftest import BUILD, ROOT, SMALL, Binary, scratch_directory
-
-# Whose checks want addresses and descriptors of their own.
-unsanitized = pytest.mark.skipif(
-    "-fsanitize" in (BUILD / "CMakeCache.txt").read_text(), reason="limits are the sanitizer's"
-)
+from conftest import BUILD, ROOT, SMALL, Binary, scratch_directory, unsanitized
 
 RING = "/io:(uring|uring_direct|uncached|mmap_awaited)/"
 THREAD = "exec:threads/|exec:async/io:(read|read_nowait|mmap_pool|mmap_gated|mmap_populate_pool)/"
