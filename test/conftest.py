@@ -83,6 +83,16 @@ def scratch_directory():
         yield pathlib.Path(directory)
 
 
+def alter_unseen(data, offset):
+    """One bit of the second file, which the manifest does not tell."""
+    with open(data / "pagestall-1.bin", "r+b") as file:
+        file.seek(offset)
+        byte = file.read(1)[0]
+        file.seek(offset)
+        file.write(bytes([byte ^ 1]))
+    forge_manifest(data)
+
+
 @pytest.fixture
 def scratch():
     with scratch_directory() as directory:

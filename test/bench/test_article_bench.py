@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 
-from conftest import BUILD, FILES, MIB, ROOT, SMALL, Binary, forge_manifest
+from conftest import BUILD, FILES, MIB, ROOT, SMALL, Binary, alter_unseen
 
 COMPARE = pathlib.Path("/usr/share/benchmark/compare.py")
 SYSTEM_PYTHON = "/usr/bin/python3"
@@ -248,12 +248,7 @@ def test_wrong_sum_is_an_error_that_names_the_file(article):
     """A byte altered where neither the manifest nor the sample of blocks shows it."""
     article.run("--benchmark_filter=exec:seq/io:read/cache:warm")
     data = article.directory / "data"
-    with open(data / "pagestall-1.bin", "r+b") as file:
-        file.seek(512 * 100)
-        byte = file.read(1)[0]
-        file.seek(512 * 100)
-        file.write(bytes([byte ^ 1]))
-    forge_manifest(data)
+    alter_unseen(data, 512 * 100)
     done, report = article.run_to_json()
     assert done.returncode == 1
     assert done.stderr == "", "the forged manifest must have been believed"

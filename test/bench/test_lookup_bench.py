@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from conftest import FILES, MIB, SMALL, Binary, forge_manifest
+from conftest import FILES, MIB, SMALL, Binary, alter_unseen
 
 LOOKUPS = 300
 
@@ -58,12 +58,7 @@ def test_wrong_record_is_an_error_that_names_file_and_record(lookup):
     flags = ["--benchmark_filter=^lookup/exec:async/io:(mmap|mmap_pool|read)/dist:uniform/.*_pct:0/"]
     lookup.run(*flags)
     data = lookup.directory / "data"
-    with open(data / "pagestall-1.bin", "r+b") as file:
-        file.seek(4096 * 100)
-        byte = file.read(1)[0]
-        file.seek(4096 * 100)
-        file.write(bytes([byte ^ 1]))
-    forge_manifest(data)
+    alter_unseen(data, 4096 * 100)
     done, report = lookup.run_to_json(*flags, "--lookups=20000")
     assert done.returncode == 1
     assert done.stderr == "", "the forged manifest must have been believed"

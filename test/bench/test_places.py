@@ -16,7 +16,7 @@ import time
 
 import pytest
 
-from conftest import BUILD, FILES, MIB, SMALL, forge_manifest, refuse_constant, unsanitized
+from conftest import BUILD, FILES, MIB, SMALL, alter_unseen, refuse_constant, unsanitized
 
 PAGE = os.sysconf("SC_PAGESIZE")
 BYTES = FILES * MIB << 20
@@ -246,12 +246,7 @@ def test_report_is_json_whatever_a_dataset_is_called(scratch):
     two = HOSTILE + b",plain"
     run(scratch, two)
     data = scratch / os.fsdecode(HOSTILE)
-    with open(data / "pagestall-1.bin", "r+b") as file:
-        file.seek(512 * 100)
-        byte = file.read(1)[0]
-        file.seek(512 * 100)
-        file.write(bytes([byte ^ 1]))
-    forge_manifest(data)
+    alter_unseen(data, 512 * 100)
     done = run(scratch, two, "--benchmark_out=run.json")
     assert (done.returncode, done.stderr) == (1, "")
     report = json.loads((scratch / "run.json").read_bytes(), parse_constant=refuse_constant)
