@@ -1,6 +1,7 @@
 #include "lib/file/file.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -154,6 +155,10 @@ absl::Status File::Sync() const {
 
 absl::Status File::SyncData() const {
   return Uninterrupted("fdatasync", [&] { return fdatasync(fd_); });
+}
+
+absl::Status File::TryLock() const {
+  return Uninterrupted("flock", [&] { return flock(fd_, LOCK_EX | LOCK_NB); });
 }
 
 absl::Status File::Uninterrupted(const char* operation,
