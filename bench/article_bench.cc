@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "bench/row.h"
 #include "bench/row_name.h"
 #include "bench/scan_suite.h"
 #include "bench/suite.h"

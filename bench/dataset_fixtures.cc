@@ -6,7 +6,7 @@
 #include <numeric>
 
 #include "absl/strings/str_cat.h"
-#include "bench/suite.h"
+#include "bench/row.h"
 #include "fixtures/storage.h"
 #include "lib/file/errno_status.h"
 

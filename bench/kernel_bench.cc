@@ -19,6 +19,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
+#include "bench/row.h"
 #include "bench/suite.h"
 #include "fixtures/content.h"
 #include "lib/kernel/strided_sum.h"

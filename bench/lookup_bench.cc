@@ -13,6 +13,7 @@
 #include "absl/strings/string_view.h"
 #include "bench/dataset_fixtures.h"
 #include "bench/dataset_flags.h"
+#include "bench/row.h"
 #include "bench/suite.h"
 #include "fixtures/lookup_fixture.h"
 #include "fixtures/scan_benchmark.h"

@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "bench/row.h"
 #include "bench/row_name.h"
 #include "bench/scan_suite.h"
 #include "bench/suite.h"

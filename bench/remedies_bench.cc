@@ -4,6 +4,7 @@
 #include <benchmark/benchmark.h>
 
 #include "absl/strings/string_view.h"
+#include "bench/row.h"
 #include "bench/row_name.h"
 #include "bench/scan_suite.h"
 #include "bench/suite.h"

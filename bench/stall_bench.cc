@@ -5,6 +5,7 @@
 
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
+#include "bench/row.h"
 #include "bench/row_name.h"
 #include "bench/scan_suite.h"
 #include "bench/suite.h"

@@ -3,21 +3,18 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
 #include <iterator>
 #include <memory>
-#include <optional>
 #include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/flags/commandlineflag.h"
-#include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
 #include "absl/flags/reflection.h"
 #include "absl/status/status.h"
@@ -28,32 +25,14 @@
 #include "bench/checked_reporter.h"
 #include "bench/machine_context.h"
 #include "bench/report_file.h"
+#include "bench/row.h"
 #include "fixtures/interruption.h"
-#include "fixtures/may_hang.h"
 #include "fixtures/put_back_on_signal.h"
 #include "fixtures/read_ahead_record.h"
 #include "lib/file/exception_status.h"
 
-ABSL_FLAG(int64_t, row_timeout, 0,
-          "seconds after which a repetition that waits for storage has failed, "
-          "and with\n      it all that were to follow. Default: none");
-
 namespace pagestall {
 namespace {
-
-constexpr int64_t kMaxRowTimeout = int64_t{1} << 30;
-
-const char* Name(Phase phase) {
-  switch (phase) {
-    case Phase::kSetUp:
-      return "setting up";
-    case Phase::kWindow:
-      return "in its window";
-    case Phase::kTearDown:
-      return "tearing down";
-  }
-  return "?";
-}
 
 // The value of one of Google Benchmark's flags, which the library does not
 // tell: the last one on the command line, else its environment variable's.
@@ -115,46 +94,6 @@ void PrintHelp(const Suite& suite) {
   std::fflush(stdout);
 }
 
-std::string RowError(const absl::Status& status) {
-  return absl::StrCat(IsNotAvailable(status) ? "not available here: " : "",
-                      status.message());
-}
-
-void IterateOverNothing(benchmark::State& state) {
-  for (auto _ : state) {
-  }
-}
-
-// The error of a row's later repetitions, whose `first` ended with an error.
-absl::Status AfterFirst(const absl::Status& first) {
-  if (IsNotAvailable(first)) return first;
-  return absl::Status(first.code(),
-                      "not run: the first repetition of this row failed");
-}
-
-// Runs `repetition` for no longer than --row_timeout, if there is one.
-absl::Status Limited(
-    benchmark::State& state, Progress& progress, const std::string& row,
-    const std::function<absl::Status(benchmark::State& state)>& repetition) {
-  const int64_t seconds = absl::GetFlag(FLAGS_row_timeout);
-  if (seconds == 0) return repetition(state);
-  const auto status = std::make_shared<absl::Status>();
-  std::optional<Phase> hangs;
-  const absl::Status started = Caught("start a thread for the row", [&] {
-    hangs = RunFor(std::chrono::seconds(seconds), [=, &state, &repetition] {
-      *status = Caught("run the row", [&] { return repetition(state); });
-    });
-    return absl::OkStatus();
-  });
-  if (!started.ok()) IterateOverNothing(state);
-  if (!started.ok() || !hangs) return started.ok() ? *status : started;
-  progress.Hangs(row);
-  if (*hangs == Phase::kSetUp) IterateOverNothing(state);
-  return absl::DeadlineExceededError(
-      absl::StrCat("--row_timeout: not over after ", seconds, " s, still ",
-                   Name(*hangs), "; the storage may never answer"));
-}
-
 int Refuse(const absl::Status& status) {
   std::fprintf(stderr, "%s\n", std::string(status.message()).c_str());
   return 1;
@@ -181,52 +120,11 @@ bool PutBackReadAheads() {
 
 }  // namespace
 
-bool IsNotAvailable(const absl::Status& status) {
-  return absl::IsUnimplemented(status) || absl::IsPermissionDenied(status);
-}
-
 absl::Status CheckFlag(const char* name, int64_t value, int64_t least,
                        int64_t most) {
   if (value >= least && value <= most) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
       "--", name, "=", value, ": must be from ", least, " to ", most));
-}
-
-benchmark::internal::Benchmark* RegisterRow(
-    const std::string& name, RowTime time, Progress& progress,
-    std::function<absl::Status(benchmark::State& state)> repetition) {
-  // The library aborts where one repetition of a row has iterated and another
-  // has not, and crashes where the first has failed and two others have not.
-  const auto run =
-      [&progress, name, repetition = std::move(repetition),
-       first = std::optional<absl::Status>()](benchmark::State& state) mutable {
-        if (progress.Stops()) {
-          IterateOverNothing(state);
-          state.SetLabel(kInterrupted);
-          state.SkipWithError(kInterrupted);
-          return;
-        }
-        progress.BeginRepetition(name);
-        absl::Status status;
-        if (!progress.hanging().empty()) {
-          status = absl::FailedPreconditionError(
-              absl::StrCat("not run: ", progress.hanging(), " hangs"));
-        } else if (first && !first->ok()) {
-          status = AfterFirst(*first);
-        }
-        if (status.ok()) {
-          status = Limited(state, progress, name, repetition);
-        } else {
-          IterateOverNothing(state);
-        }
-        if (!first) first = status;
-        if (!status.ok()) state.SkipWithError(RowError(status).c_str());
-        progress.EndRepetition(!status.ok() && !IsNotAvailable(status));
-      };
-  auto* row = benchmark::RegisterBenchmark(name.c_str(), run)
-                  ->Iterations(1)
-                  ->Unit(benchmark::kMillisecond);
-  return time == RowTime::kWall ? row->UseRealTime() : row->UseManualTime();
 }
 
 int RunSuite(int argc, char** argv, const Suite& suite) {
@@ -268,11 +166,9 @@ int RunSuite(int argc, char** argv, const Suite& suite) {
         rest[1], ": not a flag; flags begin with --, see --help")));
   }
 
-  absl::Status status = CheckFlag(
-      "row_timeout", absl::GetFlag(FLAGS_row_timeout), 0, kMaxRowTimeout);
-  if (!status.ok()) return Refuse(status);
-
   Progress progress;
+  absl::Status status = CheckRowFlags();
+  if (!status.ok()) return Refuse(status);
   status = suite.register_rows(progress);
   if (!status.ok()) {
     return Refuse(status);

@@ -25,28 +25,10 @@ struct Suite {
   std::function<void()> end = [] {};
 };
 
-enum class RowTime {
-  kWall,    // of the iteration
-  kManual,  // what the row says by State::SetIterationTime()
-};
-
-// Whether it says what cannot run on this machine, an answer rather than a
-// failure: Unimplemented and PermissionDenied.
-bool IsNotAvailable(const absl::Status& status);
-
 // InvalidArgument, naming the flag and what it may be, for a value outside of
 // it.
 absl::Status CheckFlag(const char* name, int64_t value, int64_t least,
                        int64_t most);
-
-// Registers a row whose repetitions are one iteration each. An error that
-// `repetition` returns is the row's. One that IsNotAvailable() begins with "not
-// available here: "; of any other error `progress` keeps that a row has failed,
-// which reporters may not hear of (--benchmark_report_aggregates_only). Each
-// repetition is announced to it.
-benchmark::internal::Benchmark* RegisterRow(
-    const std::string& name, RowTime time, Progress& progress,
-    std::function<absl::Status(benchmark::State& state)> repetition);
 
 // The main() of every binary: parses Google Benchmark's flags and ours, lists
 // or runs the rows (interleaved at random unless told otherwise), once what

@@ -1,0 +1,113 @@
+#include "bench/row.h"
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "absl/flags/flag.h"
+#include "absl/strings/str_cat.h"
+#include "bench/checked_reporter.h"
+#include "bench/suite.h"
+#include "fixtures/may_hang.h"
+#include "lib/file/exception_status.h"
+
+ABSL_FLAG(int64_t, row_timeout, 0,
+          "seconds after which a repetition that waits for storage has failed, "
+          "and with\n      it all that were to follow. Default: none");
+
+namespace pagestall {
+namespace {
+
+constexpr int64_t kMaxRowTimeout = int64_t{1} << 30;
+
+std::string RowError(const absl::Status& status) {
+  return absl::StrCat(IsNotAvailable(status) ? "not available here: " : "",
+                      status.message());
+}
+
+void IterateOverNothing(benchmark::State& state) {
+  for (auto _ : state) {
+  }
+}
+
+// The error of a row's later repetitions, whose `first` ended with an error.
+absl::Status AfterFirst(const absl::Status& first) {
+  if (IsNotAvailable(first)) return first;
+  return absl::Status(first.code(),
+                      "not run: the first repetition of this row failed");
+}
+
+// Runs `repetition` for no longer than --row_timeout, if there is one.
+absl::Status Limited(
+    benchmark::State& state, Progress& progress, const std::string& row,
+    const std::function<absl::Status(benchmark::State& state)>& repetition) {
+  const int64_t seconds = absl::GetFlag(FLAGS_row_timeout);
+  if (seconds == 0) return repetition(state);
+  const auto status = std::make_shared<absl::Status>();
+  std::optional<Phase> hangs;
+  const absl::Status started = Caught("start a thread for the row", [&] {
+    hangs = RunFor(std::chrono::seconds(seconds), [=, &state, &repetition] {
+      *status = Caught("run the row", [&] { return repetition(state); });
+    });
+    return absl::OkStatus();
+  });
+  if (!started.ok()) IterateOverNothing(state);
+  if (!started.ok() || !hangs) return started.ok() ? *status : started;
+  progress.Hangs(row);
+  if (*hangs == Phase::kSetUp) IterateOverNothing(state);
+  return absl::DeadlineExceededError(
+      absl::StrCat("--row_timeout: not over after ", seconds, " s, still ",
+                   Name(*hangs), "; the storage may never answer"));
+}
+
+}  // namespace
+
+bool IsNotAvailable(const absl::Status& status) {
+  return absl::IsUnimplemented(status) || absl::IsPermissionDenied(status);
+}
+
+benchmark::internal::Benchmark* RegisterRow(
+    const std::string& name, RowTime time, Progress& progress,
+    std::function<absl::Status(benchmark::State& state)> repetition) {
+  // The library aborts where one repetition of a row has iterated and another
+  // has not, and crashes where the first has failed and two others have not.
+  const auto run =
+      [&progress, name, repetition = std::move(repetition),
+       first = std::optional<absl::Status>()](benchmark::State& state) mutable {
+        if (progress.Stops()) {
+          IterateOverNothing(state);
+          state.SetLabel(kInterrupted);
+          state.SkipWithError(kInterrupted);
+          return;
+        }
+        progress.BeginRepetition(name);
+        absl::Status status;
+        if (!progress.hanging().empty()) {
+          status = absl::FailedPreconditionError(
+              absl::StrCat("not run: ", progress.hanging(), " hangs"));
+        } else if (first && !first->ok()) {
+          status = AfterFirst(*first);
+        }
+        if (status.ok()) {
+          status = Limited(state, progress, name, repetition);
+        } else {
+          IterateOverNothing(state);
+        }
+        if (!first) first = status;
+        if (!status.ok()) state.SkipWithError(RowError(status).c_str());
+        progress.EndRepetition(!status.ok() && !IsNotAvailable(status));
+      };
+  auto* row = benchmark::RegisterBenchmark(name.c_str(), run)
+                  ->Iterations(1)
+                  ->Unit(benchmark::kMillisecond);
+  return time == RowTime::kWall ? row->UseRealTime() : row->UseManualTime();
+}
+
+absl::Status CheckRowFlags() {
+  return CheckFlag("row_timeout", absl::GetFlag(FLAGS_row_timeout), 0,
+                   kMaxRowTimeout);
+}
+
+}  // namespace pagestall
