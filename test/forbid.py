@@ -18,7 +18,7 @@ LOAD, JUMP_IF_EQUAL, RETURN = 0x20, 0x15, 0x06
 ANSWER_ERRNO, ALLOW = 0x00050000, 0x7FFF0000
 PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, FILTER = 38, 22, 2
 
-PR_CAPBSET_DROP, CAP_IPC_LOCK = 24, 14
+PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_IPC_LOCK = 24, 1, 2, 14
 CLONE_NEWNS = 0x20000
 MS_RDONLY, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 1, 1 << 5, 1 << 12, 1 << 14, 1 << 18
 
@@ -80,3 +80,9 @@ def lock_at_most(most):
     """Of memory, in bytes; also for root."""
     LIBC.prctl(PR_CAPBSET_DROP, CAP_IPC_LOCK, 0, 0, 0)
     limit(resource.RLIMIT_MEMLOCK, most)
+
+
+def override_permissions():
+    """Of files; root may do so where this does not forbid it."""
+    for capability in (CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH):
+        LIBC.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)

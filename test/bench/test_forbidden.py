@@ -191,6 +191,17 @@ def test_service_without_a_thread_for_its_client_is_an_error(scratch):
         assert error.startswith(f"start the service: {NO_THREAD}"), row
 
 
+def test_limited_row_without_a_thread_of_its_own_is_an_error(article):
+    forbidden, _, _ = FORBIDDEN["threads"]
+    skip_unless_possible(forbidden)
+    done, report = article.run_to_json(
+        "--row_timeout=100", "--benchmark_filter=exec:seq/", preexec_fn=forbidden
+    )
+    assert done.returncode == 1
+    for row, error in errors(report).items():
+        assert error.startswith(f"start a thread for the row: {NO_THREAD}"), row
+
+
 @unsanitized
 def test_memory_that_is_not_there_fails_the_row_that_wants_it(remedies, missing):
     done, report = remedies.run_to_json(

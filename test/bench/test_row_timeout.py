@@ -1,5 +1,8 @@
 """--row_timeout: storage that hangs ends a row with an error, and the process can be left."""
 
+import os
+import pathlib
+
 import pytest
 
 from conftest import Binary, slow_mount
@@ -40,6 +43,32 @@ def test_row_that_hangs_fails_and_what_follows_is_not_run(hanging, row):
         "--row_timeout: not over after 5 s, still in its window; the storage may never answer",
         *[f"not run: {name} hangs"] * 3,
     ]
+
+
+def test_row_that_hangs_before_its_window_fails(hanging):
+    done, report = hanging.run_to_json(
+        "--benchmark_filter=exec:seq/io:read/cache:warm", "--row_timeout=3"
+    )
+    assert done.returncode == 1
+    assert [run["error_message"] for run in report["benchmarks"]] == [
+        "--row_timeout: not over after 3 s, still setting up; the storage may never answer"
+    ]
+
+
+def test_read_ahead_is_put_back_though_a_row_hangs(hanging):
+    if os.geteuid() != 0:
+        pytest.skip("changing a read-ahead takes root")
+    mounted = hanging.directory / "mounted"
+    device = mounted.stat().st_dev
+    setting = pathlib.Path(f"/sys/class/bdi/{os.major(device)}:{os.minor(device)}/read_ahead_kb")
+    before = setting.read_text()
+    assert int(before) != 64
+    done, report = hanging.run_to_json(
+        "--benchmark_filter=exec:seq/io:read/cache:cold", "--row_timeout=3", "--read_ahead_kib=64"
+    )
+    assert "still in its window" in report["benchmarks"][0]["error_message"]
+    assert done.stderr == ""
+    assert setting.read_text() == before
 
 
 def test_row_that_ends_in_time_is_measured(article):

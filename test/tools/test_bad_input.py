@@ -1,77 +1,25 @@
-"""What every tool says of a file that is not a run's JSON, and of a run with hostile names."""
+"""What every tool says of a file that is not a run's JSON."""
 
 import codecs
 import contextlib
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import unicodedata
 
+import forbid
 import in_process
 import pytest
 from conftest import ROOT
-from made_history import history
-from made_pages import EVIL
-from made_runs import CONTEXT, ROW, failure, pagestall, repetitions, write_run
+from made_runs import CONTEXT, ROW, repetitions
+from readers import COMMANDS, SAVED, is_control
 
-pytest_plugins = ["made_binaries"]
+pytest_plugins = ["made_place"]
 
-SAVED = ROOT / "test/runs/article.json"
 MMAP = ROW.format("async", "mmap", "cold")
-READ = ROW.format("seq", "read", "warm")
-
-
-class Place:
-    """A directory with what a command takes beside the file that it is given."""
-
-    def __init__(self, directory):
-        self.directory = directory
-        self.good = shutil.copy(SAVED, directory / "good.json")
-        self.output = directory / "output"
-        self.output.write_text("old")
-        self.db = directory / "history.sqlite"
-
-    def kept(self, bad):
-        """As tools/gate_rates keeps its runs, the first one being the bad file."""
-        keep = self.directory / "keep"
-        keep.mkdir()
-        (keep / "warm-001.json").symlink_to(bad)
-        return ["--data_dir=data", f"--keep={keep}", "--binary=/bin/false"]
-
-    def files(self):
-        """{path: content} of what is there."""
-        return {
-            path: path.read_bytes() if path.is_file() and not path.is_symlink() else None
-            for path in self.directory.rglob("*")
-            if path.name != "bad.json"
-        }
-
-
-@pytest.fixture
-def place(scratch, monkeypatch):
-    monkeypatch.delenv("PAGESTALL_DB", raising=False)
-    return Place(scratch)
-
-
-# What reads a run: (place, path) -> the program and its words.
-COMMANDS = {
-    "report": lambda own, bad: ["pagestall", "report", bad, "-o", own.output],
-    "report, second": lambda own, bad: ["pagestall", "report", own.good, bad, "-o", own.output],
-    "csv": lambda own, bad: ["pagestall", "csv", bad, "-o", own.output],
-    "gate, baseline": lambda own, bad: ["pagestall", "gate", bad, own.good],
-    "gate, contender": lambda own, bad: ["pagestall", "gate", own.good, bad],
-    "history add": lambda own, bad: [
-        "pagestall", "history", "add", "--db", own.db, own.good, bad,
-    ],
-    "history gate": lambda own, bad: ["pagestall", "history", "gate", "--db", own.db, bad],
-    "table": lambda own, bad: ["table", bad],
-    "gate_rates": lambda own, bad: ["gate_rates", *own.kept(bad)],
-}  # fmt: skip
 
 
 def row(**changed):
@@ -161,13 +109,6 @@ CONTENTS = {
 }  # fmt: skip
 
 
-def unreadable(path):
-    if os.geteuid() == 0:
-        pytest.skip("root may read everything")
-    path.write_bytes(WHOLE)
-    path.chmod(0)
-
-
 def listens(path):
     with contextlib.closing(socket.socket(socket.AF_UNIX)) as server:
         server.bind(os.path.relpath(path))
@@ -188,7 +129,6 @@ FILES = {
     "a socket": (listens, "No such device or address"),
     "a terabyte": (endless, "larger than 1 MiB"),
     "no end": (lambda path: path.symlink_to("/dev/zero"), "larger than 1 MiB"),
-    "an unreadable one": (unreadable, "Permission denied"),
 }
 
 
@@ -206,11 +146,11 @@ def at_most(seconds):
         signal.signal(signal.SIGALRM, before)
 
 
-def check_refusal(place, command, bad, says):
+def check_refusal(place, command, bad, says, run=in_process.run):
     words = COMMANDS[command](place, bad)
     before = place.files()
     with at_most(60):
-        done = in_process.run(*words)
+        done = run(*words)
     assert done.returncode == 2, done.stdout
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
@@ -239,6 +179,21 @@ def test_what_is_no_file_is_one_line_and_nothing_is_written(place, command, name
     make(bad)
     monkeypatch.setattr("pagestall_tools.runs.MOST_BYTES", 1 << 20)
     check_refusal(place, command, bad, says)
+
+
+def run_by_permissions(name, *words):
+    return subprocess.run(
+        [ROOT / "tools" / name, *words], preexec_fn=forbid.override_permissions,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_what_may_not_be_read_is_one_line_and_nothing_is_written(place, command):
+    bad = place.directory / "bad.json"
+    bad.write_bytes(WHOLE)
+    bad.chmod(0)
+    check_refusal(place, command, bad, "Permission denied", run_by_permissions)
 
 
 def test_what_is_huge_is_one_short_line(place):
@@ -307,105 +262,3 @@ def test_pipe_is_read_to_its_end(name):
     )
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"of 8 files of 256 MiB" in done.stdout
-
-
-TEXT = EVIL.replace("/", "|") + "\u009b2J\ud800\r\n\x00"
-
-
-def is_control(sign):
-    return unicodedata.category(sign) in ("Cc", "Cf", "Cs", "Zl", "Zp")
-
-
-def check_shown(done, *codes):
-    """That a terminal finds nothing to act on, and a reader what was hostile."""
-    shown = done.stdout + done.stderr
-    assert done.returncode in codes, shown
-    assert not any(map(is_control, shown.replace("\n", ""))), shown
-    assert r"\x1b[31m\u202e" in shown
-
-
-def hostile(path, seconds, **context):
-    rows = [READ, *(ROW.format(*one) for one in ((TEXT, "read", "cold"), ("async", TEXT, "warm")))]
-    return write_run(
-        path,
-        *(repetitions(one, [seconds * (1 + index / 1e3) for index in range(12)]) for one in rows),
-        [failure(ROW.format("async", TEXT, "cold"), TEXT), failure(TEXT, TEXT)],
-        [failure(ROW.format("seq", TEXT, "warm"), "not available here: " + TEXT)],
-        **{"executable": f"bench/{TEXT}", "slow_down": "", "kernel": TEXT, "cpu_model": TEXT},
-        **context,
-    )  # fmt: skip
-
-
-def test_terminal_finds_nothing_to_act_on(place):
-    a = hostile(place.directory / "a.json", 1)
-    b = hostile(place.directory / "b.json", 1.5, hypervisor=TEXT, date="2026-11-26T10:00:00")
-    check_shown(in_process.run("table", a), 1)
-    check_shown(in_process.run("pagestall", "gate", a, a), 0)
-    check_shown(in_process.run("pagestall", "gate", "--anyway", "--in_turn", a, b), 1)
-    refused = in_process.run("pagestall", "gate", a, b)
-    check_shown(refused, 2)
-    assert len(refused.stderr.splitlines()) == 1
-    keep = place.directory / "keep"
-    keep.mkdir()
-    for kind in ("warm", "cold"):
-        shutil.copy(a, keep / f"{kind}-001.json")
-    kept = in_process.run("gate_rates", "--data_dir=data", f"--keep={keep}", "--binary=/bin/false")
-    check_shown(kept, 2)
-    assert len(kept.stderr.splitlines()) == 1
-
-
-def test_terminal_finds_nothing_to_act_on_in_a_history(place):
-    # A database holds no half characters, and PostgreSQL no NUL.
-    fit = TEXT.replace("\ud800", "").replace("\x00", "")
-    runs = [
-        hostile(place.directory / f"{one}.json", 1, date=f"2026-11-2{one}T10:00:00")
-        for one in range(3)
-    ]
-    for run in runs:
-        run.write_text(run.read_text().replace(json.dumps(TEXT)[1:-1], json.dumps(fit)[1:-1]))
-    assert history(place.db, "add", *runs[:2]).returncode == 0
-    check_shown(history(place.db, "list"), 0)
-    check_shown(history(place.db, "gate", runs[2]), 0, 2)
-    picture = place.directory / "plot.svg"
-    check_shown(history(place.db, "plot", "none", "-o", picture), 2)
-    check_shown(history(place.db, "plot", ".", "-o", picture), 2)
-
-
-def test_terminal_finds_nothing_to_act_on_in_what_ab_ran(made, monkeypatch):
-    rows = [*repetitions(READ, [1]), *repetitions(ROW.format(TEXT, "read", "cold"), [1])]
-    failed = failure(ROW.format("async", TEXT, "cold"), TEXT)
-    plan = {"code": 1, "context": CONTEXT | {"kernel": TEXT, "cpu_model": TEXT}}
-    monkeypatch.delenv("PAGESTALL_DB", raising=False)
-    a = made.binary("a", [[*rows, failed]], **plan)
-    b = made.binary("b", [[*rows, failed]], **plan | {"context": CONTEXT})
-    check_shown(made.ab(a, b, "--rounds=6", db=False), 0, 2)
-    broken = made.binary("b", None, code=1, stderr=f"{TEXT}\n{TEXT}\n")
-    check_shown(made.ab(a, broken, "--rounds=6", db=False), 2)
-
-
-def test_names_of_files_are_shown_as_text(place, monkeypatch):
-    monkeypatch.chdir(place.directory)
-    name = "a\n\x1b[31m\u202e\udcff.json"
-    for command in COMMANDS:
-        if command != "gate_rates":
-            done = in_process.run(*COMMANDS[command](place, name))
-            check_shown(done, 2)
-            assert len(done.stderr.splitlines()) == 1
-    shutil.copy(SAVED, name)
-    check_shown(in_process.run("pagestall", "report", name), 0)
-    env = os.environ | {"PAGESTALL_DB": "history.sqlite"}
-    check_shown(pagestall("history", "add", name, env=env), 0)
-    check_shown(pagestall("history", "gate", name, env=env), 2)
-
-
-def test_locale_may_lack_what_is_shown(place):
-    rows = repetitions(ROW.format("seq", "gr\u00fcn", "warm"), [1.5] * 6)
-    run = write_run(place.directory / "run.json", rows)
-    env = os.environ | {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
-    for words in (["table", run], ["pagestall", "gate", run, run]):
-        done = subprocess.run(
-            [ROOT / "tools" / words[0], *words[1:]], capture_output=True, text=True, check=False,
-            env=env,
-        )  # fmt: skip
-        assert (done.returncode, done.stderr) == (0, "")
-        assert r"gr\xfcn" in done.stdout
