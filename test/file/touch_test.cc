@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <thread>
 #include <vector>
 
@@ -123,16 +124,28 @@ TEST_F(TouchTest, FormerDispositionIsPutBackByTheLast) {
   EXPECT_EQ(now.sa_sigaction, before.sa_sigaction);
 }
 
-using TouchDeathTest = TouchTest;
+class TouchDeathTest : public TouchTest {
+ protected:
+  // Of a process that is to die.
+  void RemoveDirectory() const {
+    std::filesystem::remove_all(directory_.path());
+  }
+};
 
 TEST_F(TouchDeathTest, FaultOfWhatNobodyTouchesEndsTheProcess) {
   testing::GTEST_FLAG(death_test_style) = "threadsafe";
   const BusErrorsCaught caught;
   const Mapping mapping = MapTruncated("file", 1);
-  EXPECT_DEATH(sum_ = SumOf(mapping.bytes()), "");
+  EXPECT_DEATH(
+      {
+        RemoveDirectory();
+        sum_ = SumOf(mapping.bytes());
+      },
+      "");
   const auto first = mapping.bytes().first(kPage);
   EXPECT_DEATH(
       {
+        RemoveDirectory();
         const absl::Status status =
             Touch(first, directory_.path("file"), 0,
                   [&] { sum_ = SumOf(mapping.bytes()); });
@@ -145,7 +158,12 @@ TEST_F(TouchDeathTest, FaultOfWhatNobodyTouchesEndsTheProcess) {
 TEST_F(TouchDeathTest, SignalThatWasSentEndsTheProcess) {
   testing::GTEST_FLAG(death_test_style) = "threadsafe";
   const BusErrorsCaught caught;
-  EXPECT_DEATH(kill(getpid(), SIGBUS), "");
+  EXPECT_DEATH(
+      {
+        RemoveDirectory();
+        kill(getpid(), SIGBUS);
+      },
+      "");
 }
 
 }  // namespace
