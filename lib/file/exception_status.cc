@@ -9,6 +9,20 @@
 #include "lib/file/errno_status.h"
 
 namespace pagestall {
+namespace {
+
+// Asio has a category of its own for errno as well (asio/error.hpp).
+bool IsErrno(const std::error_code& code) {
+  const absl::string_view category = code.category().name();
+  return category == "generic" || category == "system" ||
+         category == "asio.system";
+}
+
+absl::Status Other(absl::string_view operation, const std::exception& error) {
+  return absl::InternalError(absl::StrCat(operation, ": ", error.what()));
+}
+
+}  // namespace
 
 absl::Status ExceptionStatus(absl::string_view operation) {
   try {
@@ -16,6 +30,7 @@ absl::Status ExceptionStatus(absl::string_view operation) {
   } catch (const std::bad_alloc& /*error*/) {
     return ErrnoStatus(ENOMEM, operation);
   } catch (const std::system_error& error) {
+    if (!IsErrno(error.code())) return Other(operation, error);
     const int number = error.code().value();
     if (number != EAGAIN) return ErrnoStatus(number, operation);
     // Of a thread (pthread_create(3)): nothing that comes with another try.
@@ -25,7 +40,7 @@ absl::Status ExceptionStatus(absl::string_view operation) {
                     "control group)")
             .message());
   } catch (const std::exception& error) {
-    return absl::InternalError(absl::StrCat(operation, ": ", error.what()));
+    return Other(operation, error);
   } catch (...) {
     return absl::InternalError(absl::StrCat(operation, ": exception"));
   }

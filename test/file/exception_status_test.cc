@@ -1,5 +1,7 @@
 #include "lib/file/exception_status.h"
 
+#include <asio/error.hpp>
+#include <cerrno>
 #include <new>
 #include <stdexcept>
 #include <system_error>
@@ -23,6 +25,10 @@ TEST(ExceptionStatus, SaysWhatIsShortAndWhatToDo) {
       IsError(absl::StatusCode::kResourceExhausted,
               StartsWith("work: Too many open files; raise the limit of ")));
   EXPECT_THAT(
+      Thrown(std::system_error(EMFILE, asio::error::get_system_category())),
+      IsError(absl::StatusCode::kResourceExhausted,
+              StartsWith("work: Too many open files; raise the limit of ")));
+  EXPECT_THAT(
       Thrown(std::system_error(EAGAIN, std::generic_category())),
       IsError(
           absl::StatusCode::kResourceExhausted,
@@ -37,6 +43,10 @@ TEST(ExceptionStatus, SaysWhatElseWasThrown) {
   EXPECT_THAT(
       Thrown(std::logic_error("nonsense")),
       IsError(absl::StatusCode::kInternal, StartsWith("work: nonsense")));
+  static_assert(asio::error::eof == ENOENT);
+  EXPECT_THAT(
+      Thrown(std::system_error(asio::error::make_error_code(asio::error::eof))),
+      IsError(absl::StatusCode::kInternal, StartsWith("work: End of file")));
   EXPECT_THAT(Thrown(1),
               IsError(absl::StatusCode::kInternal, StartsWith("work: ")));
 }
