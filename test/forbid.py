@@ -9,8 +9,8 @@ import struct
 
 # Of system calls, by architecture where they differ.
 NUMBERS = {"io_uring_setup": 425, "clone3": 435, "cachestat": 451} | {
-    "x86_64": {"clone": 56, "preadv2": 327},
-    "aarch64": {"clone": 220, "preadv2": 286},
+    "x86_64": {"clone": 56, "flock": 73, "preadv2": 327},
+    "aarch64": {"clone": 220, "flock": 32, "preadv2": 286},
 }.get(platform.machine(), {})
 
 # seccomp(2): load the call's number; answer some with an error, allow the rest.

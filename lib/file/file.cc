@@ -157,8 +157,12 @@ absl::Status File::SyncData() const {
   return Uninterrupted("fdatasync", [&] { return fdatasync(fd_); });
 }
 
-absl::Status File::TryLock() const {
-  return Uninterrupted("flock", [&] { return flock(fd_, LOCK_EX | LOCK_NB); });
+absl::StatusOr<bool> File::TryLock() const {
+  while (flock(fd_, LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK) return false;
+    if (errno != EINTR) return ErrnoStatus(errno, "flock", path_);
+  }
+  return true;
 }
 
 absl::Status File::Uninterrupted(const char* operation,

@@ -78,9 +78,9 @@ class File {
   absl::Status Sync() const;
   absl::Status SyncData() const;
 
-  // flock(2) for this open file alone, without waiting: Unavailable while
-  // another has it. Held until the file is closed.
-  absl::Status TryLock() const;
+  // flock(2) for this open file alone, without waiting; held until the file is
+  // closed. False while another has it.
+  absl::StatusOr<bool> TryLock() const;
 
  private:
   File(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}

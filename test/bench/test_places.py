@@ -10,6 +10,7 @@ import subprocess
 
 import pytest
 
+import forbid
 from conftest import FILES, MIB, alter_unseen, refuse_constant, unsanitized
 from in_place import NOBODY, article, make, needs_root, run, write
 
@@ -344,6 +345,15 @@ def test_quota_is_a_line(scratch):
         assert tree(place).keys() == before.keys()
         subprocess.run([*limit, "none", "0/5", place], check=True)
         assert run(place, "data").returncode == 0
+
+
+@pytest.mark.parametrize("error", [errno.ENOLCK, errno.EPERM])
+def test_place_that_has_no_locks_is_a_line(scratch, error):
+    """As NFS without its daemon."""
+    expect_line(
+        scratch, "data", f"flock 'data/pagestall.lock': {os.strerror(error)}{ELSEWHERE}",
+        prepare=lambda: forbid.calls(flock=error),
+    )  # fmt: skip
 
 
 # With 0 the thread sanitizer ends by the signal.
