@@ -14,6 +14,7 @@ bool CheckedReporter::ReportContext(const Context& context) {
   static const std::string& name =
       *new std::string(Printable(Context::executable_name));
   Context::executable_name = name.c_str();
+  if (output_ != nullptr) SetOutputStream(output_);
   inner_->SetOutputStream(&GetOutputStream());
   inner_->SetErrorStream(&context_stream_);
   return inner_->ReportContext(context);

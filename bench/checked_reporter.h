@@ -26,11 +26,13 @@ inline constexpr char kInterrupted[] = "not run: interrupted";
 class CheckedReporter final : public benchmark::BenchmarkReporter {
  public:
   // `context_stream` takes what `inner` says about the machine to a person (the
-  // library says it on stderr, where our progress is drawn). It must outlive
-  // this.
+  // library says it on stderr, where our progress is drawn), and `output` the
+  // report, if not what the library chooses. They must outlive this.
   CheckedReporter(std::unique_ptr<BenchmarkReporter> inner,
-                  std::ostream& context_stream)
-      : inner_(std::move(inner)), context_stream_(context_stream) {}
+                  std::ostream& context_stream, std::ostream* output = nullptr)
+      : inner_(std::move(inner)),
+        context_stream_(context_stream),
+        output_(output) {}
 
   bool ReportContext(const Context& context) override;
   void ReportRuns(const std::vector<Run>& runs) override;
@@ -41,6 +43,7 @@ class CheckedReporter final : public benchmark::BenchmarkReporter {
  private:
   std::unique_ptr<BenchmarkReporter> inner_;
   std::ostream& context_stream_;
+  std::ostream* output_;
   bool write_failed_ = false;
 };
 

@@ -21,15 +21,17 @@ class Progress final : public DatasetObserver {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  // Say how many repetitions there will be, then announce each before it runs.
+  // Say how many repetitions there will be, then announce each before it runs,
+  // or is not run because of one before it.
   void ExpectRepetitions(int64_t total);
   void BeginRepetition(absl::string_view row);
-  void EndRepetition(bool failed) {
-    ++ended_;
+  void EndRepetition(bool ran, bool failed) {
+    if (ran) ++ran_;
     any_failed_ = any_failed_ || failed;
   }
   bool any_failed() const { return any_failed_; }
-  int64_t ended() const { return ended_; }
+  int64_t begun() const { return begun_; }
+  int64_t ran() const { return ran_; }
   int64_t expected() const { return repetitions_; }
 
   // A row hangs: no other can be run.
@@ -52,7 +54,7 @@ class Progress final : public DatasetObserver {
   const bool terminal_;
   int64_t repetitions_ = 0;
   int64_t begun_ = 0;
-  int64_t ended_ = 0;
+  int64_t ran_ = 0;
   bool any_failed_ = false;
   std::string hanging_;
   std::chrono::steady_clock::time_point start_;

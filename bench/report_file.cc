@@ -5,10 +5,13 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
+#include <system_error>
 
 #include "absl/strings/str_cat.h"
 #include "fixtures/whole_file.h"
 #include "lib/file/errno_status.h"
+#include "lib/file/file.h"
 
 namespace pagestall {
 namespace {
@@ -16,20 +19,45 @@ namespace {
 constexpr char kAdvice[] =
     "pass --benchmark_out with a file that you may write";
 
-}  // namespace
-
-bool ReportFile::CanReplace(const std::string& path) {
-  struct stat status;
-  if (lstat(path.c_str(), &status) != 0) return true;
-  return S_ISREG(status.st_mode) || S_ISDIR(status.st_mode);
+// Which file a chain of symbolic links leads to, be it there or not.
+std::string Resolved(std::filesystem::path path) {
+  constexpr int kMostLinks = 40;  // path_resolution(7)
+  std::error_code error;
+  for (int links = 0; links < kMostLinks; ++links) {
+    const auto target = std::filesystem::read_symlink(path, error);
+    if (error) break;
+    path = path.parent_path() / target;
+  }
+  return path.string();
 }
 
-absl::Status ReportFile::CheckWritable() const {
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ReportFile>> ReportFile::Open(
+    const std::string& path) {
   struct stat status;
-  if (stat(path_.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) {
-    return ErrnoStatus(EISDIR, "write", path_,
+  const bool there = stat(path.c_str(), &status) == 0;
+  if (there && S_ISDIR(status.st_mode)) {
+    return ErrnoStatus(EISDIR, "write", path,
                        "pass --benchmark_out with a file's name");
   }
+  if (there && !S_ISREG(status.st_mode)) {
+    auto special = std::unique_ptr<ReportFile>(new ReportFile(path));
+    special->special_.open(path, std::ios::binary);
+    if (!special->special_) return ErrnoStatus(errno, "write", path, kAdvice);
+    return special;
+  }
+  if (!there && errno != ENOENT) {
+    return ErrnoStatus(errno, "write", path, kAdvice);
+  }
+  auto regular = std::unique_ptr<ReportFile>(new ReportFile(Resolved(path)));
+  if (absl::Status allowed = regular->CheckReplaceable(); !allowed.ok()) {
+    return allowed;
+  }
+  return regular;
+}
+
+absl::Status ReportFile::CheckReplaceable() const {
   // A rename needs no permission for what it replaces.
   if (access(path_.c_str(), W_OK) != 0 && errno != ENOENT) {
     return ErrnoStatus(errno, "write", path_, kAdvice);
@@ -45,14 +73,13 @@ absl::Status ReportFile::CheckWritable() const {
   return absl::OkStatus();
 }
 
-bool ReportFile::ReportContext(const Context& context) {
-  SetOutputStream(&text_);
-  return JSONReporter::ReportContext(context);
-}
-
-absl::Status ReportFile::Write() const {
+absl::Status ReportFile::Write() {
   if (!text_) return ErrnoStatus(ENOMEM, "write", path_);
-  return WriteWholeFile(path_, Temporary(), text_.str(), 0666);
+  if (!special_.is_open()) {
+    return WriteWholeFile(path_, Temporary(), text_.str(), 0666);
+  }
+  if (special_ << text_.str() << std::flush) return absl::OkStatus();
+  return ErrnoStatus(errno, "write", path_);
 }
 
 std::string ReportFile::Temporary() const {

@@ -1,39 +1,43 @@
 #ifndef PAGESTALL_BENCH_REPORT_FILE_H_
 #define PAGESTALL_BENCH_REPORT_FILE_H_
 
-#include <benchmark/benchmark.h>
-
+#include <fstream>
+#include <memory>
+#include <ostream>
 #include <sstream>
 #include <string>
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 
 namespace pagestall {
 
-// The JSON of --benchmark_out, which gets its name when it is complete: what
-// was there under the name stays until then, and nobody reads half a report.
-class ReportFile final : public benchmark::JSONReporter {
+// Where --benchmark_out goes: kept until it is complete, so that nobody reads
+// half a report, and what was there under the name stays until then. A symbolic
+// link stays one, the file it leads to is replaced; a device or a pipe is
+// written to as it is.
+class ReportFile {
  public:
-  // Whether `path` names what can be replaced: a regular file, or nothing. A
-  // pipe, a device and a link (/dev/stdout) are written as the run goes.
-  static bool CanReplace(const std::string& path);
+  // Checks that Write() will be allowed to, before anything is measured.
+  static absl::StatusOr<std::unique_ptr<ReportFile>> Open(
+      const std::string& path);
 
-  explicit ReportFile(std::string path) : path_(std::move(path)) {}
-
-  // Whether Write() will be allowed to: asked before anything is measured.
-  absl::Status CheckWritable() const;
-
-  bool ReportContext(const Context& context) override;
+  // What Write() is to write.
+  std::ostream& text() { return text_; }
 
   // Once the run has ended.
-  absl::Status Write() const;
+  absl::Status Write();
 
  private:
+  explicit ReportFile(std::string path) : path_(std::move(path)) {}
+
+  absl::Status CheckReplaceable() const;
   std::string Temporary() const;
 
   const std::string path_;
   std::ostringstream text_;
+  std::ofstream special_;  // open if it is no regular file
 };
 
 }  // namespace pagestall

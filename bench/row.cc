@@ -13,9 +13,11 @@
 #include "fixtures/may_hang.h"
 #include "lib/file/exception_status.h"
 
-ABSL_FLAG(int64_t, row_timeout, 0,
-          "seconds after which a repetition that waits for storage has failed, "
-          "and with\n      it all that were to follow. Default: none");
+ABSL_FLAG(
+    int64_t, row_timeout, 0,
+    "seconds that storage may keep a repetition waiting, in its window or "
+    "beside it;\n      then it has failed, and with it all that were to "
+    "follow. Default: no limit");
 
 namespace pagestall {
 namespace {
@@ -37,29 +39,6 @@ absl::Status AfterFirst(const absl::Status& first) {
   if (IsNotAvailable(first)) return first;
   return absl::Status(first.code(),
                       "not run: the first repetition of this row failed");
-}
-
-// Runs `repetition` for no longer than --row_timeout, if there is one.
-absl::Status Limited(
-    benchmark::State& state, Progress& progress, const std::string& row,
-    const std::function<absl::Status(benchmark::State& state)>& repetition) {
-  const int64_t seconds = absl::GetFlag(FLAGS_row_timeout);
-  if (seconds == 0) return repetition(state);
-  const auto status = std::make_shared<absl::Status>();
-  std::optional<Phase> hangs;
-  const absl::Status started = Caught("start a thread for the row", [&] {
-    hangs = RunFor(std::chrono::seconds(seconds), [=, &state, &repetition] {
-      *status = Caught("run the row", [&] { return repetition(state); });
-    });
-    return absl::OkStatus();
-  });
-  if (!started.ok()) IterateOverNothing(state);
-  if (!started.ok() || !hangs) return started.ok() ? *status : started;
-  progress.Hangs(row);
-  if (*hangs == Phase::kSetUp) IterateOverNothing(state);
-  return absl::DeadlineExceededError(
-      absl::StrCat("--row_timeout: not over after ", seconds, " s, still ",
-                   Name(*hangs), "; the storage may never answer"));
 }
 
 }  // namespace
@@ -90,19 +69,46 @@ benchmark::internal::Benchmark* RegisterRow(
         } else if (first && !first->ok()) {
           status = AfterFirst(*first);
         }
+        bool entered = false;
+        std::optional<Phase> hangs;
         if (status.ok()) {
-          status = Limited(state, progress, name, repetition);
-        } else {
-          IterateOverNothing(state);
+          status = Limited(
+              "run the row",
+              [&] {
+                entered = true;
+                return repetition(state);
+              },
+              hangs);
         }
+        if (!entered || hangs == Phase::kSetUp) IterateOverNothing(state);
+        if (hangs) progress.Hangs(name);
         if (!first) first = status;
         if (!status.ok()) state.SkipWithError(RowError(status).c_str());
-        progress.EndRepetition(!status.ok() && !IsNotAvailable(status));
+        progress.EndRepetition(entered && !hangs,
+                               !status.ok() && !IsNotAvailable(status));
       };
   auto* row = benchmark::RegisterBenchmark(name.c_str(), run)
                   ->Iterations(1)
                   ->Unit(benchmark::kMillisecond);
   return time == RowTime::kWall ? row->UseRealTime() : row->UseManualTime();
+}
+
+absl::Status Limited(const char* operation,
+                     const std::function<absl::Status()>& work,
+                     std::optional<Phase>& hangs) {
+  const int64_t seconds = absl::GetFlag(FLAGS_row_timeout);
+  if (seconds == 0) return Caught(operation, work);
+  const auto status = std::make_shared<absl::Status>();
+  const absl::Status started = Caught("start a thread for --row_timeout", [&] {
+    hangs = RunFor(std::chrono::seconds(seconds),
+                   [=, &work] { *status = Caught(operation, work); });
+    return absl::OkStatus();
+  });
+  if (!started.ok()) return started;
+  if (!hangs) return *status;
+  return absl::DeadlineExceededError(
+      absl::StrCat("--row_timeout: not over after ", seconds, " s, still ",
+                   Name(*hangs), "; the storage may never answer"));
 }
 
 absl::Status CheckRowFlags() {

@@ -4,10 +4,12 @@
 #include <benchmark/benchmark.h>
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
 #include "bench/progress.h"
+#include "fixtures/may_hang.h"
 
 namespace pagestall {
 
@@ -28,6 +30,14 @@ bool IsNotAvailable(const absl::Status& status);
 benchmark::internal::Benchmark* RegisterRow(
     const std::string& name, RowTime time, Progress& progress,
     std::function<absl::Status(benchmark::State& state)> repetition);
+
+// Runs `work`, the `operation`, which waits for storage, for as long as
+// --row_timeout lets it: DeadlineExceeded, and in which phase it `hangs`, if
+// that is over (MayHang, after which the process can only be left). Without
+// that flag on the calling thread. What it throws is an error as well.
+absl::Status Limited(const char* operation,
+                     const std::function<absl::Status()>& work,
+                     std::optional<Phase>& hangs);
 
 // Whether the flags that count for every row (--row_timeout) make sense.
 absl::Status CheckRowFlags();

@@ -1,5 +1,6 @@
 #include "bench/suite.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -7,75 +8,32 @@
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
-#include <iterator>
 #include <memory>
-#include <sstream>
+#include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/flags/commandlineflag.h"
 #include "absl/flags/parse.h"
 #include "absl/flags/reflection.h"
 #include "absl/status/status.h"
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "bench/checked_reporter.h"
+#include "bench/library_flags.h"
 #include "bench/machine_context.h"
 #include "bench/report_file.h"
 #include "bench/row.h"
 #include "fixtures/interruption.h"
+#include "fixtures/may_hang.h"
 #include "fixtures/put_back_on_signal.h"
 #include "fixtures/read_ahead_record.h"
-#include "lib/file/exception_status.h"
+#include "lib/file/errno_status.h"
 
 namespace pagestall {
 namespace {
 
-// The value of one of Google Benchmark's flags, which the library does not
-// tell: the last one on the command line, else its environment variable's.
-std::string BenchmarkFlag(int argc, char** argv, const std::string& name,
-                          const std::string& otherwise) {
-  const char* variable = std::getenv(absl::AsciiStrToUpper(name).c_str());
-  std::string value = variable != nullptr ? variable : otherwise;
-  const std::string prefix = absl::StrCat("--", name, "=");
-  for (int i = 1; i < argc; ++i) {
-    if (absl::StartsWith(argv[i], prefix)) value = argv[i] + prefix.size();
-  }
-  return value;
-}
-
-// As the library reads a boolean: all is true but these.
-bool IsTrue(const std::string& value) {
-  static constexpr const char* kFalse[] = {"0", "f", "n", "false", "no", "off"};
-  return std::none_of(
-      std::begin(kFalse), std::end(kFalse),
-      [&](const char* word) { return absl::EqualsIgnoreCase(value, word); });
-}
-
-// `program` is argv[0], which the library keeps a pointer to.
-void SetBenchmarkFlag(char* program, std::string flag) {
-  char* argv[] = {program, flag.data(), nullptr};
-  int argc = 2;
-  benchmark::Initialize(&argc, argv);
-}
-
-// How many rows the filter picks, by the library's own reading of it. It says
-// so on stderr when that is none, or when --benchmark_out cannot be opened.
-size_t CountMatchingRows(char* program) {
-  class NoReporter final : public benchmark::BenchmarkReporter {
-    bool ReportContext(const Context& /*context*/) override { return false; }
-    void ReportRuns(const std::vector<Run>& /*runs*/) override {}
-  } reporter;
-  std::ostringstream names;
-  reporter.SetOutputStream(&names);
-  SetBenchmarkFlag(program, "--benchmark_list_tests=true");
-  const size_t rows = benchmark::RunSpecifiedBenchmarks(&reporter);
-  SetBenchmarkFlag(program, "--benchmark_list_tests=false");
-  return rows;
-}
+constexpr int kStandardStreams[] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
 
 // Ours first; Google Benchmark's Initialize() prints its own and exits.
 void PrintHelp(const Suite& suite) {
@@ -95,7 +53,7 @@ void PrintHelp(const Suite& suite) {
 }
 
 int Refuse(const absl::Status& status) {
-  std::fprintf(stderr, "%s\n", std::string(status.message()).c_str());
+  std::fprintf(stderr, "%s\n", Printable(status.message()).c_str());
   return 1;
 }
 
@@ -112,10 +70,25 @@ bool PutBackReadAheads() {
 // Leaves the process although a thread still uses all that there is. The kernel
 // may wait for that thread, so that those who read what was printed must not.
 [[noreturn]] void LeaveHanging() {
-  PutBackOnSignal::PutBackAll();
   std::fflush(nullptr);
-  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) close(fd);
+  for (const int fd : kStandardStreams) close(fd);
+  Interruption::Die();
+  PutBackOnSignal::PutBackAll();
   std::_Exit(1);
+}
+
+// Else the next file that is opened would be what is printed to.
+void ReserveStandardStreams() {
+  for (const int fd : kStandardStreams) {
+    if (fcntl(fd, F_GETFD) < 0) open("/dev/null", O_RDONLY);
+  }
+}
+
+std::unique_ptr<benchmark::BenchmarkReporter> NewReporter(
+    const std::string& format) {
+  if (format == "json") return std::make_unique<benchmark::JSONReporter>();
+  return std::make_unique<benchmark::ConsoleReporter>(
+      benchmark::ConsoleReporter::OO_None);
 }
 
 }  // namespace
@@ -128,6 +101,7 @@ absl::Status CheckFlag(const char* name, int64_t value, int64_t least,
 }
 
 int RunSuite(int argc, char** argv, const Suite& suite) {
+  ReserveStandardStreams();
   // What a limit of a file's size stops is an error of the write (EFBIG).
   std::signal(SIGXFSZ, SIG_IGN);
   std::string interleave = "--benchmark_enable_random_interleaving=true";
@@ -136,30 +110,16 @@ int RunSuite(int argc, char** argv, const Suite& suite) {
   int count = static_cast<int>(args.size());
   args.push_back(nullptr);
 
-  const auto is = [&](const char* word) {
-    return std::any_of(args.begin(), args.end() - 1, [&](const char* arg) {
-      return arg == std::string(word);
-    });
-  };
-  if (is("--help")) PrintHelp(suite);
-  const bool list = is("--benchmark_list_tests") ||
-                    IsTrue(BenchmarkFlag(count, args.data(),
-                                         "benchmark_list_tests", "false"));
-  const std::string out =
-      BenchmarkFlag(count, args.data(), "benchmark_out", "");
-  const std::string format =
-      BenchmarkFlag(count, args.data(), "benchmark_format", "console");
-  const std::string out_format =
-      BenchmarkFlag(count, args.data(), "benchmark_out_format", "json");
-  const std::string repetitions_flag =
-      BenchmarkFlag(count, args.data(), "benchmark_repetitions", "1");
-  int repetitions;
-  if (!absl::SimpleAtoi(repetitions_flag, &repetitions) || repetitions < 1) {
-    return Refuse(absl::InvalidArgumentError(
-        absl::StrCat("--benchmark_repetitions=", repetitions_flag,
-                     ": must be a number from 1 on")));
+  if (std::find(args.begin(), args.end() - 1, absl::string_view("--help")) !=
+      args.end() - 1) {
+    PrintHelp(suite);
   }
+  const absl::StatusOr<LibraryFlags> flags =
+      ReadLibraryFlags(count, args.data());
+  if (!flags.ok()) return Refuse(flags.status());
   benchmark::Initialize(&count, args.data());
+  absl::Status status = CheckLibraryTookItsFlags(count, args.data());
+  if (!status.ok()) return Refuse(status);
   const std::vector<char*> rest = absl::ParseCommandLine(count, args.data());
   if (rest.size() > 1) {
     return Refuse(absl::InvalidArgumentError(absl::StrCat(
@@ -167,60 +127,60 @@ int RunSuite(int argc, char** argv, const Suite& suite) {
   }
 
   Progress progress;
-  absl::Status status = CheckRowFlags();
+  status = CheckRowFlags();
+  if (status.ok()) status = suite.register_rows(progress);
   if (!status.ok()) return Refuse(status);
-  status = suite.register_rows(progress);
-  if (!status.ok()) {
-    return Refuse(status);
-  }
-  if (list) {
-    SetBenchmarkFlag(args[0], "--benchmark_list_tests=true");
+  if (flags->list) {
+    SetLibraryFlag(args[0], "--benchmark_list_tests=true");
     return benchmark::RunSpecifiedBenchmarks() > 0 ? 0 : 1;
   }
   const Interruption interruption;
-  std::unique_ptr<ReportFile> report_file;
-  if (!out.empty() && out_format == "json" && ReportFile::CanReplace(out)) {
-    report_file = std::make_unique<ReportFile>(out);
-    status = report_file->CheckWritable();
-    if (!status.ok()) return Refuse(status);
-    SetBenchmarkFlag(args[0], "--benchmark_out=/dev/null");
+  std::unique_ptr<ReportFile> whole;
+  if (!flags->out.empty()) {
+    absl::StatusOr<std::unique_ptr<ReportFile>> opened =
+        ReportFile::Open(flags->out);
+    if (!opened.ok()) return Refuse(opened.status());
+    whole = *std::move(opened);
   }
   const size_t rows = CountMatchingRows(args[0]);
   if (rows == 0) return 1;
   PutBackReadAheads();
   // The library ends the process if it finds no descriptor for it later.
   benchmark::CPUInfo::Get();
-  status = Caught("prepare the rows", [&] { return suite.prepare(progress); });
+  std::optional<Phase> hangs;
+  status = Limited(
+      "prepare the rows", [&] { return suite.prepare(progress); }, hangs);
   progress.Clear();
+  if (!status.ok()) Refuse(status);
+  if (hangs) LeaveHanging();
   Interruption::Die();
-  if (!status.ok()) return Refuse(status);
+  if (!status.ok()) return 1;
   for (const auto& [name, value] : DescribeMachine()) {
     benchmark::AddCustomContext(name, value);
   }
-  progress.ExpectRepetitions(static_cast<int64_t>(rows) * repetitions);
+  progress.ExpectRepetitions(static_cast<int64_t>(rows) * flags->repetitions);
   CheckedReporter display(std::unique_ptr<benchmark::BenchmarkReporter>(
                               benchmark::CreateDefaultDisplayReporter()),
-                          format == "console" ? std::cout : std::cerr);
-  const bool json = !out.empty() && out_format == "json";
-  const ReportFile* const whole = report_file.get();
-  std::unique_ptr<benchmark::BenchmarkReporter> report = std::move(report_file);
-  if (report == nullptr) report = std::make_unique<benchmark::JSONReporter>();
-  CheckedReporter file(std::move(report), std::cerr);
-  benchmark::RunSpecifiedBenchmarks(&display, json ? &file : nullptr);
-  progress.Clear();
-  for (const auto& [failed, where] :
-       {std::pair(display.write_failed(), std::string("standard output")),
-        std::pair(file.write_failed(), out)}) {
-    if (!failed) continue;
-    status.Update(absl::DataLossError(absl::StrCat(
-        "write ", where, ": the report is incomplete; is the disk full?")));
+                          flags->format == "console" ? std::cout : std::cerr);
+  std::unique_ptr<CheckedReporter> file;
+  if (whole != nullptr) {
+    file = std::make_unique<CheckedReporter>(NewReporter(flags->out_format),
+                                             std::cerr, &whole->text());
+    SetLibraryFlag(args[0], "--benchmark_out=/dev/null");
   }
-  if (whole != nullptr && progress.ended() > 0) status.Update(whole->Write());
+  benchmark::RunSpecifiedBenchmarks(&display, file.get());
+  progress.Clear();
+  if (display.write_failed()) {
+    status = absl::DataLossError(
+        "write standard output: the report is incomplete; is the disk full?");
+  }
+  if (whole != nullptr && progress.begun() > 0) status.Update(whole->Write());
   if (!status.ok()) Refuse(status);
   if (progress.Stops()) {
-    std::fprintf(stderr, "interrupted: %d of %d repetitions were run\n",
-                 static_cast<int>(progress.ended()),
-                 static_cast<int>(progress.expected()));
+    std::fprintf(stderr, "%s\n",
+                 absl::StrCat("interrupted: ", progress.ran(), " of ",
+                              progress.expected(), " repetitions were run")
+                     .c_str());
   }
   if (!progress.hanging().empty()) LeaveHanging();
   benchmark::Shutdown();

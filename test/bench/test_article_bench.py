@@ -325,29 +325,6 @@ def test_directory_that_cannot_be_made_is_one_clear_line(article):
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_report_that_cannot_be_opened_fails_before_anything_runs(article):
-    done = article.run("--benchmark_out=/nonexistent/run.json")
-    assert done.returncode == 1
-    assert "/nonexistent/run.json" in done.stderr
-    assert not list(article.directory.iterdir())
-
-
-def test_report_that_cannot_be_written_fails(article):
-    done = article.run("--benchmark_out=/dev/full", "--benchmark_filter=exec:seq/io:read")
-    assert done.returncode == 1
-    assert "write /dev/full: " in done.stderr
-
-
-def test_output_that_cannot_be_written_fails(article):
-    with open("/dev/full", "w", encoding="utf-8") as full:
-        done = subprocess.run(
-            [article.path, *article.flags, "--benchmark_filter=exec:seq/io:read/cache:warm"],
-            stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60,
-        )  # fmt: skip
-    assert done.returncode == 1
-    assert "write standard output: " in done.stderr
-
-
 def test_terminal_sees_progress_and_a_clean_end(article):
     try:
         controller, terminal = pty.openpty()

@@ -191,15 +191,13 @@ def test_service_without_a_thread_for_its_client_is_an_error(scratch):
         assert error.startswith(f"start the service: {NO_THREAD}"), row
 
 
-def test_limited_row_without_a_thread_of_its_own_is_an_error(article):
+def test_limited_run_without_a_thread_of_its_own_is_a_line(article):
     forbidden, _, _ = FORBIDDEN["threads"]
     skip_unless_possible(forbidden)
-    done, report = article.run_to_json(
-        "--row_timeout=100", "--benchmark_filter=exec:seq/", preexec_fn=forbidden
-    )
-    assert done.returncode == 1
-    for row, error in errors(report).items():
-        assert error.startswith(f"start a thread for the row: {NO_THREAD}"), row
+    done = article.run("--row_timeout=100", preexec_fn=forbidden)
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"start a thread for --row_timeout: {NO_THREAD}")
 
 
 @unsanitized

@@ -52,6 +52,15 @@ def test_help_tells_the_flags():
     assert "rate" in flags("tenant_bench")
 
 
+def check(done, value):
+    said = done.stderr.decode(errors="backslashreplace")
+    assert done.returncode in (0, 1), said
+    assert not re.search(r"terminate called|\bstd::|AddressSanitizer|runtime error|what\(\)", said)
+    assert len(said.splitlines()) <= 5 + value.count(b"\n"), said
+    if done.returncode == 1:
+        assert said.strip()
+
+
 @budget(100)
 @given(st.sampled_from(BINARIES), st.integers(0, 99), VALUES)
 @example("kernel_bench", "mib", b"9223372036854775807")
@@ -62,10 +71,28 @@ def test_any_value_of_a_flag_is_taken_or_refused(scratch, name, flag, value):
         [BUILD / "bench" / name, b"--" + flag.encode() + b"=" + value, "--benchmark_list_tests"],
         capture_output=True, cwd=scratch, check=False, timeout=60,
     )  # fmt: skip
-    said = done.stderr.decode(errors="backslashreplace")
-    assert done.returncode in (0, 1), said
-    assert not re.search(r"terminate called|\bstd::|AddressSanitizer|runtime error|what\(\)", said)
-    assert len(said.splitlines()) <= 5 + value.count(b"\n"), said
-    if done.returncode == 1:
-        assert said.strip()
+    check(done, value)
+    assert not list(scratch.iterdir())
+
+
+@budget(50)
+@given(st.integers(0, 99), VALUES)
+@example("benchmark_format", b"csv")
+@example("benchmark_format", b"xml")
+@example("benchmark_time_unit", b"h")
+@example("benchmark_min_warmup_time", b"0.2")
+def test_a_row_is_measured_or_the_flag_refused(scratch, flag, value):
+    """Of the library's flags, which it reads itself; ours decide how much is done."""
+    known = [
+        name for name in flags("kernel_bench")
+        if name.startswith("benchmark_") and name != "benchmark_repetitions"
+    ]  # fmt: skip
+    flag = flag if isinstance(flag, str) else known[flag % len(known)]
+    done = subprocess.run(
+        [BUILD / "bench/kernel_bench", "--mib=1", "--benchmark_filter=loop:plain/stride:64/",
+         b"--" + flag.encode() + b"=" + value],
+        capture_output=True, cwd=scratch, check=False, timeout=60,
+    )  # fmt: skip
+    check(done, value)
+    assert (done.returncode == 0) == (b"kernel/loop:" in done.stdout)
     assert not list(scratch.iterdir())

@@ -1,11 +1,19 @@
 """--row_timeout: storage that hangs ends a row with an error, and the process can be left."""
 
+import contextlib
+import json
 import os
 import pathlib
+import signal
+import subprocess
+import time
 
 import pytest
 
-from conftest import Binary, slow_mount
+from conftest import Binary, slow_mount, wait_until
+
+# What one of a process's threads does that waits for FUSE (proc_pid_wchan(5)).
+WAITS = {"request_wait_answer", "folio_wait_bit_common", "fuse_wait_on_page_writeback"}
 
 SHAPE = ["--files=2", "--file_mib=1"]
 
@@ -18,14 +26,26 @@ def errors(report):
     }
 
 
-@pytest.fixture
-def hanging(scratch):
-    """A dataset in whose second file a page is never served, where opening does not look."""
+def waits_for_fuse(pid):
+    threads = pathlib.Path(f"/proc/{pid}/task").iterdir()
+    return any((thread / "wchan").read_text() in WAITS for thread in threads)
+
+
+@contextlib.contextmanager
+def hanging_at(scratch, offset):
+    """A dataset in whose second file a page is never served."""
     data, mounted = scratch / "data", scratch / "mounted"
     made = Binary("article_bench", scratch, [f"--data_dir={data}", *SHAPE])
     assert made.run("--benchmark_filter=exec:seq/io:read/cache:cold").returncode == 0
-    with slow_mount(data, mounted, "--hang_at=pagestall-1.bin:36864"):
+    with slow_mount(data, mounted, f"--hang_at=pagestall-1.bin:{offset}"):
         yield Binary("article_bench", scratch, [f"--data_dir={mounted}", *SHAPE])
+
+
+@pytest.fixture
+def hanging(scratch):
+    """Where opening does not look."""
+    with hanging_at(scratch, 36864) as binary:
+        yield binary
 
 
 @pytest.mark.parametrize("row", ["exec:threads/io:read", "exec:async/io:read"])
@@ -56,6 +76,48 @@ def test_row_that_hangs_before_its_window_fails(hanging):
         "--row_timeout: not over after 3 s, still setting up; the storage may never answer"
     )
     assert second["error_message"].startswith("not run: ")
+
+
+def test_dataset_that_hangs_where_it_is_opened_is_a_line(scratch):
+    with hanging_at(scratch, 0) as binary:
+        done = binary.run("--row_timeout=1", f"--benchmark_out={scratch / 'run.json'}")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "--row_timeout: not over after 1 s, still preparing; the storage may never answer\n"
+    )
+    assert not (scratch / "run.json").exists()
+
+
+def interrupt_what_waits(binary, out, seconds):
+    """Ends a run by SIGTERM when it has waited for the same answer for so long."""
+    with subprocess.Popen(
+        [binary.path, *binary.flags, f"--row_timeout={4 + 2 * int(seconds)}",
+         "--benchmark_repetitions=3", "--benchmark_filter=exec:seq/io:read/cache:cold",
+         f"--benchmark_out={out}"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        since = time.monotonic()
+
+        def has_waited():
+            nonlocal since
+            if not waits_for_fuse(process.pid):
+                since = time.monotonic()
+            return time.monotonic() > since + seconds
+
+        wait_until(has_waited, process)
+        process.send_signal(signal.SIGTERM)
+        return process, process.communicate(timeout=120)[1]
+
+
+def test_signal_while_a_row_hangs_is_what_ends_the_process(hanging, scratch):
+    for seconds in (0.25, 1, 4, 16):
+        process, stderr = interrupt_what_waits(hanging, scratch / "run.json", seconds)
+        assert process.returncode == -signal.SIGTERM
+        if "repetitions were run" in stderr:  # else it was still preparing
+            break
+    assert stderr.endswith("interrupted: 0 of 3 repetitions were run\n")
+    (row,) = json.loads((scratch / "run.json").read_text())["benchmarks"]
+    assert row["error_message"].startswith("--row_timeout: not over after ")
 
 
 def test_read_ahead_is_put_back_though_a_row_hangs(hanging):

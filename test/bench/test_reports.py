@@ -1,0 +1,160 @@
+"""--benchmark_out and the other flags of Google Benchmark: no report is lost, none is half there."""
+
+import json
+import os
+import subprocess
+
+import pytest
+
+from conftest import BUILD, Binary
+
+ROW = "--benchmark_filter=exec:seq/io:read/cache:warm"
+FORMER = "years of work"
+
+CSV = "must be console or json; for CSV see tools/pagestall csv"
+NOT_TAKEN = "no flag of Google Benchmark, or no value for it; see --help"
+REFUSED = {
+    "--benchmark_format=csv": CSV,
+    "--benchmark_format=xml": CSV,
+    "--benchmark_out_format=csv": CSV,
+    "--benchmark_time_unit=h": "must be ns or us or ms or s",
+    "--benchmark_min_time=abc": NOT_TAKEN,
+    "--benchmark_context=abc": NOT_TAKEN,
+    "--benchmark_bogus": NOT_TAKEN,
+    "--benchmark_min_warmup_time=0.2": "must be 0; a repetition is one iteration, before which the "
+    "row establishes what it needs",
+    "--benchmark_repetitions=0": "must be a number from 1 to 1000000",
+    "--benchmark_repetitions=2000000000": "must be a number from 1 to 1000000",
+}
+
+
+@pytest.mark.parametrize("flag", REFUSED)
+def test_flag_of_the_library_that_would_end_a_run_is_refused(article, flag):
+    done = article.run(flag)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == f"{flag}: {REFUSED[flag]}"
+    assert done.stdout == ""
+    assert not list(article.directory.iterdir())
+
+
+@pytest.mark.parametrize("variable", ["BENCHMARK_FORMAT", "BENCHMARK_OUT_FORMAT"])
+def test_environment_is_refused_alike(article, monkeypatch, variable):
+    monkeypatch.setenv(variable, "csv")
+    assert article.run().stderr == f"--{variable.lower()}=csv: {CSV}\n"
+
+
+def rows_of(text):
+    return [row["name"].split("/buffer_kib")[0] for row in json.loads(text)["benchmarks"]]
+
+
+THE_ROW = ["scan/exec:seq/io:read/cache:warm"]
+
+
+def test_link_stays_one_and_what_it_leads_to_is_replaced(article, scratch):
+    (scratch / "real.json").write_text(FORMER)
+    (scratch / "link.json").symlink_to("real.json")
+    (scratch / "new.json").symlink_to("link2.json")
+    (scratch / "link2.json").symlink_to(scratch / "made.json")
+    for link, real in (("link.json", "real.json"), ("new.json", "made.json")):
+        assert article.run(ROW, f"--benchmark_out={scratch / link}").returncode == 0
+        assert (scratch / link).is_symlink()
+        assert rows_of((scratch / real).read_text()) == THE_ROW
+    refused = article.run("--benchmark_repetitions=0", f"--benchmark_out={scratch / 'link.json'}")
+    assert refused.returncode == 1
+    assert rows_of((scratch / "real.json").read_text()) == THE_ROW
+    assert not list(scratch.glob("*.part"))
+
+
+def test_pipe_is_written_to(article, scratch):
+    pipe = scratch / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE, text=True) as reader:
+        done = article.run(ROW, f"--benchmark_out={pipe}")
+        assert rows_of(reader.communicate(timeout=60)[0]) == THE_ROW
+    assert (done.returncode, pipe.is_fifo()) == (0, True)
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_report_that_cannot_be_written_is_an_error(article, form):
+    done = article.run(ROW, "--benchmark_out=/dev/full", f"--benchmark_out_format={form}")
+    assert done.returncode == 1
+    assert done.stderr.endswith(
+        "write '/dev/full': No space left on device; make room, or choose another disk\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("data", "Is a directory; pass --benchmark_out with a file's name"),
+        ("no/run.json", "No such file or directory; pass --benchmark_out with a file that you may write"),
+        ("loop", "Too many levels of symbolic links; pass --benchmark_out with a file that you may write"),
+    ],
+)  # fmt: skip
+def test_what_is_no_file_is_refused_before_anything_is_made(scratch, name, says):
+    (scratch / "data").mkdir()
+    (scratch / "loop").symlink_to("loop")
+    article = Binary("article_bench", scratch, [f"--data_dir={scratch / 'data'}"])
+    done = article.run(f"--benchmark_out={scratch / name}")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"write '{scratch / name}': {says}\n"
+    assert not list((scratch / "data").iterdir())
+
+
+def test_report_is_what_the_console_shows(article, scratch):
+    out = scratch / "run.txt"
+    done = article.run(ROW, f"--benchmark_out={out}", "--benchmark_out_format=console")
+    assert done.returncode == 0
+    assert THE_ROW[0] in out.read_text() and THE_ROW[0] in done.stdout
+
+
+def test_output_that_cannot_be_written_fails(article):
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run(
+            [article.path, *article.flags, ROW],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert "write standard output: " in done.stderr
+
+
+@pytest.mark.parametrize("closed", [(1,), (0, 1), (0, 1, 2)])
+def test_closed_standard_output_is_an_error_and_no_other_file_is_written(article, scratch, closed):
+    out = scratch / "run.json"
+
+    def close():
+        for fd in closed:
+            os.close(fd)
+
+    done = subprocess.run(
+        [article.path, *article.flags, ROW, f"--benchmark_out={out}"], preexec_fn=close,
+        stdin=subprocess.DEVNULL, stderr=None if 2 in closed else subprocess.PIPE,
+        text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 1
+    if 2 not in closed:
+        assert done.stderr.endswith(
+            "write standard output: the report is incomplete; is the disk full?\n"
+        )
+    assert rows_of(out.read_text()) == THE_ROW
+    assert "Running" not in (scratch / "data/pagestall.lock").read_text()
+    assert article.run(ROW).returncode == 0
+
+
+def test_what_is_said_of_a_flag_is_one_line_of_text(scratch):
+    evil = "a\x1b[31m\nb"
+    for program, *flags in (
+        ["bench/article_bench", evil],
+        ["bench/article_bench", f"--read_ahead_kib={evil}"],
+        ["bench/article_bench", f"--benchmark_repetitions={evil}"],
+        ["fixtures/slowfs", f"--profile={evil}", scratch, scratch],
+        ["fixtures/slowfs", f"--fail_at={evil}", scratch, scratch],
+    ):
+        if not (BUILD / program).exists():
+            continue
+        done = subprocess.run(
+            [BUILD / program, *flags], capture_output=True, text=True, check=False, timeout=60
+        )
+        assert done.returncode != 0
+        (line,) = done.stderr.splitlines()
+        assert r"a\033[31m\nb" in line
