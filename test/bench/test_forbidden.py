@@ -78,8 +78,12 @@ def remedies(scratch):
 def missing():
     """The rows that cannot run on this machine anyway."""
     with scratch_directory() as directory:
-        _, report = binary("remedies_bench", directory).run_to_json()
-    return {row for row, error in errors(report).items() if error}
+        done, report = binary("remedies_bench", directory).run_to_json()
+    said = {row: error for row, error in errors(report).items() if error}
+    for row, error in said.items():
+        assert error.startswith("not available here"), row
+    assert done.returncode == 0, done.stderr
+    return set(said)
 
 
 @pytest.mark.parametrize("what", FORBIDDEN)
