@@ -70,6 +70,16 @@ Sums Scan(const Executor& executor, const Source& source,
   return (*scan)->Run();
 }
 
+// Unimplemented where the kernel refuses a mapping, which could not tell a
+// short answer from the end of the file.
+Sums ScanUnmapped(const Executor& executor, const Source& source,
+                  const std::string& directory, size_t random_block_bytes = 0) {
+  Sums sums = Scan(executor, source, directory, random_block_bytes);
+  const bool refused =
+      absl::StrContains(sums.status().message(), ": No such device");
+  return refused ? absl::UnimplementedError("mmap") : sums;
+}
+
 // Scans with every pair, and checks what those that can run here give: at least
 // `least` of them.
 void CheckEveryPair(
@@ -114,12 +124,7 @@ TEST(BadStorage, ShortReadsGiveRightSums) {
   if (!mount.ok()) GTEST_SKIP() << mount.reason();
   for (const size_t block_bytes : {0, 65536}) {
     const auto scan = [&](const Executor& executor, const Source& source) {
-      const Sums sums = Scan(executor, source, mount.path(), block_bytes);
-      // What the kernel says to a mapping, which could not tell a short answer
-      // from the end of the file.
-      const bool mapped =
-          absl::StrContains(sums.status().message(), ": No such device");
-      return mapped ? Sums(absl::UnimplementedError("mmap")) : sums;
+      return ScanUnmapped(executor, source, mount.path(), block_bytes);
     };
     CheckEveryPair(kRead, scan, ExpectRight);
   }
@@ -144,6 +149,33 @@ TEST(BadStorage, InterruptedReadsGiveRightSums) {
     return Scan(executor, source, mount.path());
   };
   CheckEveryPair(kRead, scan, ExpectRight);
+}
+
+TEST(BadStorage, ShortInterruptedAndFailedReadsGiveRightSumsOrAnError) {
+  const TemporaryDirectory directory;
+  WriteFiles(directory.path());
+  const SlowMount mount(
+      directory.path(),
+      {"--short_reads", "--interrupt_share=0.1", "--fail_share=0.0005"});
+  if (!mount.ok()) GTEST_SKIP() << mount.reason();
+  int right = 0;
+  int failed = 0;
+  for (int i = 0; i < 8; ++i) {
+    const auto scan = [&](const Executor& executor, const Source& source) {
+      return ScanUnmapped(executor, source, mount.path());
+    };
+    CheckEveryPair(kRead, scan, [&](const Sums& sums) {
+      ++(sums.ok() ? right : failed);
+      if (sums.ok()) {
+        EXPECT_EQ(*sums, ExpectedSums());
+      } else {
+        EXPECT_THAT(std::string(sums.status().message()),
+                    NamesFileOf(mount.path(), HasSubstr("Input/output error")));
+      }
+    });
+  }
+  EXPECT_GT(right, 0);
+  EXPECT_GT(failed, 0);
 }
 
 TEST(BadStorage, ServerThatDiesIsAnErrorOfTheScan) {
