@@ -1,5 +1,6 @@
 """Signals: what was measured is kept, nothing half made is left or trusted."""
 
+import itertools
 import json
 import os
 import random
@@ -15,6 +16,7 @@ from conftest import BUILD, SMALL, wait_until
 ONE_ROW = "--benchmark_filter=exec:seq/io:read/cache:warm"
 FORMER = '{"former": 1}'
 SAID = "interrupted: ends after what is under way; once more ends at once\n"
+SHAPE = ["--files=2", "--file_mib=8"]
 INTERRUPTING = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
 
@@ -111,24 +113,88 @@ def test_signal_that_was_ignored_stays_so(start, scratch):
     assert (scratch / "stderr").read_text() == ""
 
 
-@pytest.mark.parametrize("number", [*INTERRUPTING, signal.SIGKILL])
-def test_at_any_moment_nothing_half_made_is_trusted(start, scratch, number):
-    """Creation, eviction, windows, writing of the report: wherever it happens to be."""
-    moments = random.Random(number.value)
-    shape = ["--files=2", "--file_mib=8"]
-    for seed in range(5):
+def is_creating(scratch, _):
+    return any((scratch / "data").glob("*.bin.tmp"))
+
+
+def is_mapping(_, process):
+    """In the set-up or the window of a repetition."""
+    with open(f"/proc/{process.pid}/maps", encoding="utf-8") as maps:
+        return "/pagestall-0.bin" in maps.read()
+
+
+def is_reporting(scratch, process):
+    try:
+        return (scratch / f"run.json.{process.pid}.part").stat().st_size > 0
+    except FileNotFoundError:
+        return False
+
+
+def stop_when(condition, scratch, process):
+    """Stops a process where the condition holds of it: whether it came to that."""
+    while process.poll() is None:
+        if condition(scratch, process):
+            process.send_signal(signal.SIGSTOP)
+            os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+            if condition(scratch, process):
+                return True
+            process.send_signal(signal.SIGCONT)
+    return False
+
+
+@pytest.fixture
+def start_rows(start, scratch):
+    """Starts rows on a dataset of another seed each time, which has to be made."""
+    seeds = itertools.count()
+
+    def run():
         (scratch / "run.json").write_text(FORMER)
-        process = start(*shape, f"--seed={seed}", "--benchmark_filter=exec:(seq|async)/io:mmap")
+        return start(*SHAPE, f"--seed={next(seeds)}",
+                     "--benchmark_filter=exec:(seq|async)/io:mmap")  # fmt: skip
+
+    return run
+
+
+def expect_nothing_half_made(start, scratch, process, number):
+    """Of a process that got that signal. Returns whether it left the former report."""
+    report = (scratch / "run.json").read_text()
+    assert report == FORMER or json.loads(report)["benchmarks"]
+    if number != signal.SIGKILL:
+        assert not list((scratch / "data").glob("*.tmp"))
+        assert not list(scratch.glob("*.part"))
+    seed = next(flag for flag in process.args if str(flag).startswith("--seed="))
+    after = start(*SHAPE, seed, "--benchmark_filter=exec:seq/io:read/cache:cold")
+    assert after.wait(timeout=120) == 0, (scratch / "stderr").read_text()
+    return report == FORMER
+
+
+@pytest.mark.parametrize("number", [*INTERRUPTING, signal.SIGKILL])
+@pytest.mark.parametrize("moment", [is_creating, is_mapping, is_reporting])
+def test_nothing_half_made_is_trusted(start, start_rows, scratch, moment, number):
+    for _ in range(100):
+        process = start_rows()
+        if stop_when(moment, scratch, process):
+            break
+        assert process.wait(timeout=120) == 0, (scratch / "stderr").read_text()
+    else:
+        pytest.fail("always over before it could be stopped")
+    process.send_signal(number)
+    process.send_signal(signal.SIGCONT)
+    assert process.wait(timeout=120) == -number
+    kept = expect_nothing_half_made(start, scratch, process, number)
+    if moment != is_mapping:  # of no repetition, or of one that ends
+        assert kept == (moment == is_creating or number == signal.SIGKILL)
+
+
+@pytest.mark.parametrize("number", [*INTERRUPTING, signal.SIGKILL])
+def test_at_any_moment_nothing_half_made_is_trusted(start, start_rows, scratch, number):
+    moments = random.Random(number.value)
+    for _ in range(3):
+        process = start_rows()
         time.sleep(moments.uniform(0, 0.25))
         process.send_signal(number)
         assert process.wait(timeout=120) in (-number, 0)
-        report = (scratch / "run.json").read_text()
-        assert report == FORMER or json.loads(report)["benchmarks"]
-        if number != signal.SIGKILL:
-            left = [path.name for path in (scratch / "data").glob("*.tmp")]
-            assert not left and not list(scratch.glob("*.part"))
-        after = start(*shape, f"--seed={seed}", "--benchmark_filter=exec:seq/io:read/cache:cold")
-        assert after.wait(timeout=120) == 0, (scratch / "stderr").read_text()
+        expect_nothing_half_made(start, scratch, process, number)
 
 
 def test_who_waits_for_a_dataset_can_be_interrupted(start, scratch):
