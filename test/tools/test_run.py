@@ -110,6 +110,54 @@ def test_output_without_a_table_is_refused(scratch, flag):
     assert not list(scratch.iterdir())
 
 
+@pytest.mark.parametrize("command", [["run", "--files=0"], ["filesystems", "--", "--files=0"]])
+@pytest.mark.parametrize(
+    ("make", "slash", "why"),
+    [
+        (os.mkfifo, "", "is not a regular file, and would be replaced by one; name another"),
+        (lambda path: path.symlink_to("/dev/null"), "",
+         "is not a regular file, and would be replaced by one; name another"),
+        (os.mkdir, "", "is a directory; name a file in it"),
+        (lambda path: path.symlink_to("/"), "", "is a directory; name a file in it"),
+        (lambda path: None, "/", "is a directory; name a file in it"),
+    ],
+    ids=["pipe", "link to a device", "directory", "link to a directory", "directory to be"],
+)  # fmt: skip
+def test_what_is_no_file_is_refused_before_anything_is_installed(
+    scratch, command, make, slash, why
+):
+    out = scratch / "out"
+    make(out)
+    before = [path.lstat() for path in scratch.iterdir()]
+    tool, *flags = command
+    done = subprocess.run(
+        [ROOT / "tools" / tool, *flags, f"--benchmark_out={out}{slash}"],
+        capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"tools/{tool}: write '{out}{slash}': {why}\n"
+    assert [path.lstat() for path in scratch.iterdir()] == before
+
+
+@needs_its_build
+def test_link_stays_and_its_file_is_replaced(scratch):
+    link, there = scratch / "link.json", scratch / "there/run.json"
+    link.symlink_to("there/run.json")
+    for _ in ("made", "replaced"):
+        done = run(
+            *SMALL, f"--data_dir={scratch / 'data'}", f"--benchmark_out={link}",
+            "--benchmark_repetitions=1", "--benchmark_filter=exec:seq/io:read/cache:warm",
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.splitlines()[-2:] == [
+            f"Every repetition: {link}", f"Report: {link.with_suffix('.html')}"
+        ]  # fmt: skip
+        assert link.is_symlink()
+        assert json.loads(there.read_text())["benchmarks"]
+        assert [path.name for path in there.parent.iterdir()] == ["run.json"]
+        there.write_text("")
+
+
 def test_help_works_before_anything_is_installed():
     done = run("--help")
     assert done.returncode == 0

@@ -1,0 +1,18 @@
+# shellcheck shell=bash
+# Sourced by the tools that move a finished JSON to the path of --benchmark_out.
+
+# target_of PATH: prints the file to replace, links resolved. Where a directory, a device or a pipe
+# is, it fails, with one line on stderr.
+target_of() {
+  local why
+  if [[ -d $1 || $1 == */ ]]; then
+    why="is a directory; name a file in it"
+  elif [[ -e $1 && ! -f $1 ]]; then
+    why="is not a regular file, and would be replaced by one; name another"
+  else
+    realpath --canonicalize-missing -- "$1"
+    return
+  fi
+  echo "tools/${0##*/}: write '$1': $why" >&2
+  return 1
+}
