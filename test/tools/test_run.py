@@ -1,7 +1,11 @@
 """tools/run, from its flags to its table."""
 
+import contextlib
 import json
 import os
+import pathlib
+import re
+import shutil
 import signal
 import subprocess
 import time
@@ -62,27 +66,85 @@ def test_experiment_is_the_first_argument(scratch):
     assert listed == (ROOT / "test/bench/remedies_bench.rows").read_text()
 
 
-@needs_its_build
-def test_ctrl_c_shows_what_was_measured(scratch):
-    out = scratch / "run.json"
+@contextlib.contextmanager
+def endless(scratch, data):
+    """A run that has no end of its own, of repetitions in which a signal finds it, once it has its
+    dataset."""
     process = subprocess.Popen(
-        [RUN, *SMALL, f"--data_dir={scratch / 'data'}", f"--benchmark_out={out}",
-         "--benchmark_filter=exec:seq/io:read/cache:warm", "--benchmark_repetitions=10000"],
+        [RUN, *SMALL, f"--data_dir={data}", f"--benchmark_out={scratch / 'run.json'}",
+         "--benchmark_filter=exec:seq/io:read/cache:warm", "--benchmark_repetitions=10000",
+         "--slow_down=read:1000"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
+    children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    binary = None
     try:
-        wait_until((scratch / "data/pagestall.manifest").exists, process)
-        time.sleep(5)  # more than a repetition takes
-        os.killpg(process.pid, signal.SIGINT)
-        stdout, stderr = process.communicate(timeout=120)
+        wait_until((data / "pagestall.manifest").exists, process)
+        binary = int(children.read_text())
+        yield process
     finally:
         process.kill()
-        process.wait()
-    assert process.returncode == 128 + signal.SIGINT
-    assert "of 10000 repetitions were run" in stderr
+        if binary is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(binary, signal.SIGKILL)
+        process.communicate()
+
+
+def hang_up(process, number):
+    """As the kernel does, and then the shell."""
+    os.killpg(process, number)
+    time.sleep(0.01)
+    os.kill(process, number)
+
+
+def time_out(process, number):
+    """As timeout(1) does, to all of the group, of whom tools/run is slow to notice."""
+    os.kill(process, signal.SIGSTOP)
+    os.killpg(process, number)
+    time.sleep(0.002)
+    os.kill(process, signal.SIGCONT)
+
+
+def interrupted(scratch, number, send):
+    """A run that was sent a signal when it had measured something: (code, stdout, stderr)."""
+    for seconds in (0.2, 0.5, 1, 2, 5, 10, 20):
+        data = scratch / f"data-{seconds}"
+        with endless(scratch, data) as process:
+            time.sleep(seconds)
+            send(process.pid, number)
+            stdout, stderr = process.communicate(timeout=120)  # when the binary has ended as well
+        shutil.rmtree(data)
+        if not re.search("interrupted: [01] of", stderr):
+            return process.returncode, stdout, stderr
+    raise AssertionError(stderr)
+
+
+@needs_its_build
+@pytest.mark.parametrize(
+    ("number", "send"),
+    [(signal.SIGINT, os.killpg), (signal.SIGTERM, os.kill), (signal.SIGTERM, time_out),
+     (signal.SIGHUP, hang_up)],
+    ids=["Ctrl-C", "kill", "timeout", "closed terminal"],
+)  # fmt: skip
+def test_what_was_measured_before_a_signal_is_shown(scratch, number, send):
+    code, stdout, stderr = interrupted(scratch, number, send)
+    assert code == -number, "who has started it is to know"
+    ran = int(re.search(r"^interrupted: (\d+) of 10000 repetitions were run$", stderr, re.M)[1])
+    out = scratch / "run.json"
     assert stdout.splitlines()[-2:] == [
         f"Every repetition: {out}", f"Report: {out.with_suffix('.html')}"
     ]  # fmt: skip
+    runs = json.loads(out.read_text())["benchmarks"]
+    assert len([run for run in runs if run["run_type"] == "iteration"]) == ran
+    assert sorted(path.name for path in scratch.iterdir()) == ["run.html", "run.json"]
+
+
+@needs_its_build
+def test_binary_ends_with_a_run_that_is_killed(scratch):
+    with endless(scratch, scratch / "data") as process:
+        process.kill()
+        _, stderr = process.communicate(timeout=120)
+    assert "interrupted: " in stderr
 
 
 def test_unknown_experiment_is_refused_before_anything_is_installed():
