@@ -154,7 +154,7 @@ def check_refusal(place, command, bad, says, run=in_process.run):
     assert done.returncode == 2, done.stdout
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
-    assert re.match(r"(error: )?read '.*/(bad|warm-001)\.json': ", line)
+    assert re.match(r"error: read '.*/(bad|warm-001)\.json': ", line)
     assert says in line
     assert len(line) < 500 + len(str(bad))
     assert not any(map(is_control, line))

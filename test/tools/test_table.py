@@ -163,7 +163,7 @@ def test_run_without_scans_is_one_clear_line(scratch):
     done = table(scratch, [])
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
-    assert line.startswith(f"read '{scratch / 'run.json'}': no repetition of a row scan/...")
+    assert line.startswith(f"error: read '{scratch / 'run.json'}': no repetition of a row scan/...")
 
 
 def test_reader_may_stop_early(scratch):
@@ -185,7 +185,7 @@ def test_full_disk_is_one_clear_line(scratch):
             text=True, check=False,
         )  # fmt: skip
     assert done.returncode == 2
-    assert done.stderr == "write standard output: No space left on device\n"
+    assert done.stderr == "error: write standard output: No space left on device\n"
 
 
 def in_place(run, axes):

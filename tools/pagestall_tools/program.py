@@ -1,0 +1,67 @@
+"""How a tool begins and ends, whichever it is: 1 is an answer of some, so no error ends with it."""
+
+import os
+import sys
+
+from pagestall_tools.runs import BadInput
+from pagestall_tools.words import printable
+
+NO_ANSWER = 2
+INTERRUPTED = 130
+BROKEN_PIPE = 141  # as of a process that SIGPIPE has ended
+
+# Module -> package of Debian that has it.
+PACKAGES = {
+    "matplotlib": "python3-matplotlib",
+    "numpy": "python3-numpy",
+    "scipy": "python3-scipy",
+    "sqlalchemy": "python3-sqlalchemy",
+}
+
+
+def exit_code(act):
+    """What act() returns. What it raises and a user can mend is one line on stderr."""
+    try:
+        code = act()
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # as of "| head": nobody reads on
+        discard_output()
+        return BROKEN_PIPE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except ModuleNotFoundError as error:
+        if error.name not in PACKAGES:
+            raise
+        cause = f"{error}; install the package {PACKAGES[error.name]}"
+    except BadInput as error:
+        cause = str(error)
+    except OSError as error:
+        cause = f"{error.filename or 'write standard output'}: {error.strerror}"
+        if not error.filename:
+            discard_output()
+    print(f"error: {printable(cause)}", file=sys.stderr)
+    return NO_ANSWER
+
+
+def discard_output():
+    """Else Python fails to write it once more when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def run(main):
+    """Ends the process with the code that main() returns."""
+    sys.excepthook = fail
+    if sys.stderr is None:  # closed
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")
+    if sys.stdout is None:
+        print("error: write standard output: it is closed", file=sys.stderr)
+        sys.exit(NO_ANSWER)
+    sys.stdout.reconfigure(errors="backslashreplace")  # of what the locale has no signs for
+    sys.exit(main())
+
+
+def fail(kind, error, trace):
+    """Of what nobody foresaw."""
+    sys.__excepthook__(kind, error, trace)
+    sys.exit(NO_ANSWER)
