@@ -1,12 +1,13 @@
-"""How every tool begins and ends: an error is no answer."""
+"""How every tool begins and ends: an error is no answer, a signal leaves nothing behind."""
 
 import os
+import signal
 import subprocess
 
 import pytest
 
-from conftest import ROOT
-from made_runs import ROW, write_run
+from conftest import ROOT, wait_until
+from made_runs import ROW, repetitions, write_run
 from test_gate import measured
 from test_gate_rates import kept
 
@@ -81,3 +82,128 @@ def test_package_that_is_missing_is_named(tools, scratch, name):
     env = altered(scratch, "numpy", "raise ModuleNotFoundError('no numpy', name='numpy')")
     code, _, errors = finished(tools[name], env=env)
     assert (code, errors) == (2, "error: no numpy; install the package python3-numpy\n")
+
+
+# In what is written, until a signal comes, which more follow.
+HANGS = """
+import os, signal, time
+def hang(*_):
+    open({mark!r}, "w").close()
+    time.sleep(600)
+os.replace = hang
+unlink = os.unlink
+def interrupted(path):
+    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGHUP)
+    unlink(path)
+os.unlink = interrupted
+"""
+
+
+@pytest.fixture
+def writing(scratch):
+    """Starts a tool that hangs when it has written its output, but for the name."""
+    path = write_run(scratch / "run.json", repetitions(READ, [1.5]))
+    mark = scratch / "hangs"
+    (scratch / "out").mkdir()
+    running = []
+
+    def start(**more):
+        env = altered(scratch, "sitecustomize", HANGS.format(mark=str(mark)))
+        process = started(["pagestall", "csv", path, "-o", scratch / "out/csv"], env=env, **more)
+        running.append(process)
+        wait_until(mark.exists, process)
+        (unfinished,) = (scratch / "out").iterdir()
+        assert unfinished.name.startswith(".unfinished.")
+        return process
+
+    yield start
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_signal_leaves_nothing_behind_and_is_what_the_tool_dies_of(scratch, writing, number):
+    process = writing()
+    process.send_signal(number)
+    assert process.communicate(timeout=120) == ("", "")
+    assert process.returncode == -number
+    assert not list((scratch / "out").iterdir())
+
+
+def test_signal_that_was_ignored_stays_so(scratch, writing):
+    """As nohup(1) has it."""
+    process = writing(preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    process.send_signal(signal.SIGHUP)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=120)
+    assert process.returncode == -signal.SIGTERM
+
+
+def test_first_process_of_a_container_ends_as_well(scratch):
+    """Which does not die of a signal that it has no handler for (pid_namespaces(7))."""
+    if os.geteuid() != 0:
+        pytest.skip("a process namespace takes root")
+    path = write_run(scratch / "run.json", repetitions(READ, [1.5]))
+    mark = scratch / "hangs"
+    env = altered(scratch, "sitecustomize", HANGS.format(mark=str(mark)))
+    command = ["unshare", "--pid", "--fork", "--kill-child", ROOT / "tools/pagestall", "csv", path]
+    process = subprocess.Popen([*command, "-o", scratch / "csv"], env=env)
+    try:
+        wait_until(mark.exists, process)
+        children = subprocess.run(
+            ["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=True
+        )
+        os.kill(int(children.stdout), signal.SIGTERM)
+        assert process.wait(timeout=120) == 128 + signal.SIGTERM
+    finally:
+        process.kill()
+        process.wait()
+
+
+MEASURES = """#!/usr/bin/python3 -IS
+import signal, sys, time
+def end(*_):
+    open({work!r} + "/ended", "w").close()
+    sys.exit(1)
+signal.signal(signal.SIGTERM, end)
+(out,) = [word.split("=", 1)[1] for word in sys.argv if word.startswith("--benchmark_out=")]
+open(out, "w").close()
+open({work!r} + "/hangs", "w").close()
+time.sleep(600)
+"""
+
+
+SIGNALLED = """
+import os, signal, subprocess
+start = subprocess._fork_exec
+def signalled(*words):
+    child = start(*words)
+    os.kill(os.getpid(), {number})
+    return child
+subprocess._fork_exec = signalled
+"""
+
+
+@pytest.mark.parametrize("when", ["while it starts", "while it measures"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_gate_rates_ends_what_it_runs(scratch, number, when):
+    keep, binary = scratch / "keep", scratch / "binary"
+    binary.write_text(MEASURES.format(work=str(scratch)))
+    binary.chmod(0o755)
+    at_start = when == "while it starts"
+    env = altered(scratch, "sitecustomize", SIGNALLED.format(number=int(number)) * at_start)
+    command = ["gate_rates", f"--data_dir={scratch}", f"--keep={keep}", f"--binary={binary}"]
+    with started(command, env=env) as process:
+        if not at_start:
+            wait_until((scratch / "hangs").exists, process)
+            process.send_signal(number)
+        process.communicate(timeout=120)
+    assert process.returncode == (130 if number == signal.SIGINT else -number)
+    assert not list(keep.iterdir())
+    if at_start:
+        found = subprocess.run(["pgrep", "-f", f"^[^ ]+ -IS {binary}"], check=False)
+        assert found.returncode == 1, "nothing runs on"
+    else:
+        assert (scratch / "ended").exists(), "the binary could put back what it had changed"

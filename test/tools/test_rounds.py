@@ -1,6 +1,7 @@
 """tools/pagestall ab: how it runs binaries, refuses them and is ended."""
 
 import json
+import os
 import signal
 import stat
 import subprocess
@@ -137,21 +138,28 @@ def test_json_of_every_round_can_be_kept(began):
     assert json.loads((kept / "round-002-a.json").read_text())["context"] == CONTEXT
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupt_ends_the_child_and_compares_the_complete_rounds(began, number):
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM), (signal.SIGHUP, -signal.SIGHUP)],
+)
+def test_interrupt_ends_the_child_and_compares_the_complete_rounds(began, number, code):
+    temporary = began.directory / "temporary"
+    temporary.mkdir()
     a = began.binary("a", timed(FLAT))
     b = began.binary("b", timed([1.5 * one for one in FLAT]), hangs=[10])
     process = subprocess.Popen(
         [ROOT / "tools/pagestall", "ab", a, b, "--rounds=30", f"--db={began.db}"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=os.environ | {"TMPDIR": str(temporary)},
     )  # fmt: skip
     wait_until((began.directory / "hangs").exists, process)
     process.send_signal(number)
     out, err = process.communicate(timeout=120)
-    assert process.returncode == 130
+    assert process.returncode == code
     assert err == "interrupted: 10 of 30 rounds are complete\n"
     assert " slower" in out and "B / A, 10 rounds" in out
     assert (began.directory / "ended").exists(), "the child could put back what it had changed"
+    assert not list(temporary.iterdir())
 
 
 def interrupted_with_itself(made, run):

@@ -1,6 +1,9 @@
-"""How a tool begins and ends, whichever it is: 1 is an answer of some, so no error ends with it."""
+"""How a tool begins and ends, whichever it is: 1 is an answer of some, so no error ends with it,
+and a signal leaves nothing behind."""
 
+import contextlib
 import os
+import signal
 import sys
 
 from pagestall_tools.runs import BadInput
@@ -17,6 +20,10 @@ PACKAGES = {
     "scipy": "python3-scipy",
     "sqlalchemy": "python3-sqlalchemy",
 }
+
+
+class Ended(KeyboardInterrupt):
+    """By SIGTERM or SIGHUP: what cleans up after Ctrl-C does so after these."""
 
 
 def exit_code(act):
@@ -58,10 +65,35 @@ def run(main):
         print("error: write standard output: it is closed", file=sys.stderr)
         sys.exit(NO_ANSWER)
     sys.stdout.reconfigure(errors="backslashreplace")  # of what the locale has no signs for
-    sys.exit(main())
+    for number in (signal.SIGHUP, signal.SIGTERM):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup(1) has it
+            signal.signal(number, end)
+    finish(main())
+
+
+received = []  # the signal that ends the process
+
+
+def end(number, _):
+    """What follows the first waits until that is cleaned up after."""
+    if not received:
+        received.append(number)
+        raise Ended
 
 
 def fail(kind, error, trace):
     """Of what nobody foresaw."""
-    sys.__excepthook__(kind, error, trace)
-    sys.exit(NO_ANSWER)
+    if not issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+    finish(NO_ANSWER)
+
+
+def finish(code):
+    """Dies of the signal if there was one, whatever became of it, so that who has sent it knows."""
+    for number in received:
+        with contextlib.suppress(OSError):  # of a terminal that is closed
+            sys.stdout.flush()
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+        code = 128 + number  # the first process of a container does not die of it
+    sys.exit(code)

@@ -17,8 +17,8 @@ differs by less. It shrinks with the number of rounds: measure it with as many a
 with. Should such a run be "slower" by chance, it still exits with 0, since nothing is slower
 than itself.
 
-Rows that fail in either, or that only one has, are named and not compared. Ctrl-C ends the
-binary that runs and compares the rounds that are complete.
+Rows that fail in either, or that only one has, are named and not compared. Ctrl-C or kill ends
+the binary that runs and compares the rounds that are complete.
 
 exit codes:
   0    no row is slower (rows of which one cannot tell may be)
@@ -29,7 +29,6 @@ exit codes:
 """
 
 import os
-import signal
 import statistics
 import sys
 
@@ -88,7 +87,6 @@ def run(arguments):
     flags = list(arguments.flags)
     if arguments.filter is not None:
         flags.append(f"--benchmark_filter={arguments.filter}")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     complete = []
     measured = rounds.measure(binaries, flags, arguments.rounds, arguments.seed, arguments.keep)
     try:
@@ -103,7 +101,7 @@ def run(arguments):
         )
         if complete:
             show(arguments, complete, is_aa, noises)
-        return 130
+        raise
     return show(arguments, complete, is_aa, noises)
 
 

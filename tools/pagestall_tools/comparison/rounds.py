@@ -15,6 +15,8 @@ from pagestall_tools.words import printable
 # How long a child that is to end may take to put back what it has changed.
 END_SECONDS = 30
 
+ENDING = {signal.SIGHUP, signal.SIGINT, signal.SIGTERM}
+
 
 def measure(binaries, flags, rounds, seed, keep):
     """Yields {"A": Run, "B": Run} of each round. `binaries`: {"A": path, "B": path}. The JSON
@@ -77,10 +79,7 @@ def show_progress(text):
 def one_run(binary, flags, out, when):
     words = [binary, *flags, "--benchmark_repetitions=1"]
     words += [f"--benchmark_out={out}", "--benchmark_out_format=json"]
-    with tempfile.TemporaryFile("w+", errors="backslashreplace") as errors:
-        code = wait_for(words, errors)
-        errors.seek(0)
-        said = errors.read().splitlines()
+    code, said = finished(words)
     try:
         done = runs.read(out)
         failed = any(not message.startswith(NOT_AVAILABLE) for _, message in done.errors)
@@ -96,15 +95,28 @@ def one_run(binary, flags, out, when):
     raise BadInput(f"run '{binary}' ({when}): {how}" + (f": {said[-1]}" if said else ""))
 
 
+def finished(words):
+    """(exit code, lines on stderr) of a process. It ends as well if this one is interrupted."""
+    with tempfile.TemporaryFile("w+", errors="backslashreplace") as errors:
+        code = wait_for(words, errors)
+        errors.seek(0)
+        return code, errors.read().splitlines()
+
+
 def wait_for(words, errors):
     """The exit code of the finished process."""
+    # A signal that came before the child is known would leave it running.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
         child = subprocess.Popen(
-            words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors
-        )
+            words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors,
+            preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, before),
+        )  # fmt: skip
     except OSError as error:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         raise BadInput(f"run '{words[0]}': {error.strerror}") from error
     try:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return child.wait()
     except BaseException:
         # Not killed at once: it may have a device's read-ahead to put back.
