@@ -99,7 +99,7 @@ absl::Status Limited(const char* operation,
   const int64_t seconds = absl::GetFlag(FLAGS_row_timeout);
   if (seconds == 0) return Caught(operation, work);
   const auto status = std::make_shared<absl::Status>();
-  const absl::Status started = Caught("start a thread for --row_timeout", [&] {
+  absl::Status started = Caught("start a thread for --row_timeout", [&] {
     hangs = RunFor(std::chrono::seconds(seconds),
                    [=, &work] { *status = Caught(operation, work); });
     return absl::OkStatus();
