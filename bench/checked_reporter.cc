@@ -5,6 +5,7 @@
 #include <iterator>
 #include <string>
 
+#include "fixtures/interruption.h"
 #include "lib/file/errno_status.h"
 
 namespace pagestall {
@@ -28,6 +29,9 @@ void CheckedReporter::ReportRuns(const std::vector<Run>& runs) {
   const bool only = interrupted == kept.begin() && interrupted != kept.end();
   kept.erase(only ? std::next(interrupted) : interrupted, kept.end());
   for (Run& run : kept) {
+    if (Interruption::Requested() && run.run_type == Run::RT_Aggregate) {
+      run.iterations = progress_.ran(run.run_name.function_name);
+    }
     for (auto counter = run.counters.begin(); counter != run.counters.end();) {
       counter = std::isfinite(counter->second.value)
                     ? std::next(counter)

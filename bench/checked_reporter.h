@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "bench/progress.h"
+
 namespace pagestall {
 
 // The label (State::SetLabel()) and the error of a repetition that was not run
@@ -20,17 +22,21 @@ inline constexpr char kInterrupted[] = "not run: interrupted";
 //   NaN (RFC 8259);
 // - the name that the program was called by is made printable: JSON is UTF-8;
 // - of the repetitions of a row that were not run because of an interruption it
-//   keeps one, and none beside others that were run;
+//   keeps one, and none beside others that were run; aggregates say of how
+//   many they are;
 // - write_failed() says that the report could not be written (a full disk),
 //   which the library keeps to itself.
 class CheckedReporter final : public benchmark::BenchmarkReporter {
  public:
   // `context_stream` takes what `inner` says about the machine to a person (the
   // library says it on stderr, where our progress is drawn), and `output` the
-  // report, if not what the library chooses. They must outlive this.
+  // report, if not what the library chooses. They and `progress`, which knows
+  // what was run, must outlive this.
   CheckedReporter(std::unique_ptr<BenchmarkReporter> inner,
-                  std::ostream& context_stream, std::ostream* output = nullptr)
+                  const Progress& progress, std::ostream& context_stream,
+                  std::ostream* output = nullptr)
       : inner_(std::move(inner)),
+        progress_(progress),
         context_stream_(context_stream),
         output_(output) {}
 
@@ -42,6 +48,7 @@ class CheckedReporter final : public benchmark::BenchmarkReporter {
 
  private:
   std::unique_ptr<BenchmarkReporter> inner_;
+  const Progress& progress_;
   std::ostream& context_stream_;
   std::ostream* output_;
   bool write_failed_ = false;

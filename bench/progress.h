@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <utility>
 
@@ -25,13 +26,14 @@ class Progress final : public DatasetObserver {
   // or is not run because of one before it.
   void ExpectRepetitions(int64_t total);
   void BeginRepetition(absl::string_view row);
-  void EndRepetition(bool ran, bool failed) {
-    if (ran) ++ran_;
+  void EndRepetition(const std::string& row, bool ran, bool failed) {
+    if (ran) ++ran_of_[row];
     any_failed_ = any_failed_ || failed;
   }
   bool any_failed() const { return any_failed_; }
   int64_t begun() const { return begun_; }
-  int64_t ran() const { return ran_; }
+  int64_t ran() const;
+  int64_t ran(const std::string& row) const;
   int64_t expected() const { return repetitions_; }
 
   // A row hangs: no other can be run.
@@ -54,7 +56,7 @@ class Progress final : public DatasetObserver {
   const bool terminal_;
   int64_t repetitions_ = 0;
   int64_t begun_ = 0;
-  int64_t ran_ = 0;
+  std::map<std::string, int64_t> ran_of_;
   bool any_failed_ = false;
   std::string hanging_;
   std::chrono::steady_clock::time_point start_;

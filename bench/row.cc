@@ -84,7 +84,7 @@ benchmark::internal::Benchmark* RegisterRow(
         if (hangs) progress.Hangs(name);
         if (!first) first = status;
         if (!status.ok()) state.SkipWithError(RowError(status).c_str());
-        progress.EndRepetition(entered && !hangs,
+        progress.EndRepetition(name, entered && !hangs,
                                !status.ok() && !IsNotAvailable(status));
       };
   auto* row = benchmark::RegisterBenchmark(name.c_str(), run)

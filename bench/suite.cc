@@ -161,11 +161,12 @@ int RunSuite(int argc, char** argv, const Suite& suite) {
   progress.ExpectRepetitions(static_cast<int64_t>(rows) * flags->repetitions);
   CheckedReporter display(std::unique_ptr<benchmark::BenchmarkReporter>(
                               benchmark::CreateDefaultDisplayReporter()),
+                          progress,
                           flags->format == "console" ? std::cout : std::cerr);
   std::unique_ptr<CheckedReporter> file;
   if (whole != nullptr) {
-    file = std::make_unique<CheckedReporter>(NewReporter(flags->out_format),
-                                             std::cerr, &whole->text());
+    file = std::make_unique<CheckedReporter>(
+        NewReporter(flags->out_format), progress, std::cerr, &whole->text());
     SetLibraryFlag(args[0], "--benchmark_out=/dev/null");
   }
   benchmark::RunSpecifiedBenchmarks(&display, file.get());

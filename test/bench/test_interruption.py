@@ -68,6 +68,7 @@ def test_first_signal_reports_what_was_measured(start, scratch, number):
     raw = [run for run in runs if run["run_type"] == "iteration"]
     assert len(raw) == ran
     assert not any(run.get("error_occurred") for run in raw)
+    assert {run["iterations"] for run in runs if run["run_type"] == "aggregate"} == {ran}
     assert "_median" in stdout
     assert sorted(path.name for path in scratch.iterdir()) == ["data", "run.json", "stderr"]
 

@@ -27,8 +27,11 @@ def errors(report):
 
 
 def waits_for_fuse(pid):
-    threads = pathlib.Path(f"/proc/{pid}/task").iterdir()
-    return any((thread / "wchan").read_text() in WAITS for thread in threads)
+    for thread in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(OSError):  # it has ended
+            if (thread / "wchan").read_text() in WAITS:
+                return True
+    return False
 
 
 @contextlib.contextmanager
