@@ -90,19 +90,11 @@ def endless(scratch, data):
         process.communicate()
 
 
-def hang_up(process, number):
-    """As the kernel does, and then the shell."""
-    os.killpg(process, number)
-    time.sleep(0.01)
+def twice(process, number):
+    """As timeout(1) does, or the kernel and the shell when a terminal is closed."""
     os.kill(process, number)
-
-
-def time_out(process, number):
-    """As timeout(1) does, to all of the group, of whom tools/run is slow to notice."""
-    os.kill(process, signal.SIGSTOP)
+    time.sleep(0.02)
     os.killpg(process, number)
-    time.sleep(0.002)
-    os.kill(process, signal.SIGCONT)
 
 
 def interrupted(scratch, number, send):
@@ -122,13 +114,14 @@ def interrupted(scratch, number, send):
 @needs_its_build
 @pytest.mark.parametrize(
     ("number", "send"),
-    [(signal.SIGINT, os.killpg), (signal.SIGTERM, os.kill), (signal.SIGTERM, time_out),
-     (signal.SIGHUP, hang_up)],
-    ids=["Ctrl-C", "kill", "timeout", "closed terminal"],
+    [(signal.SIGINT, os.killpg), (signal.SIGTERM, os.kill), (signal.SIGTERM, twice),
+     (signal.SIGHUP, twice), (signal.SIGQUIT, os.killpg)],
+    ids=["Ctrl-C", "kill", "timeout", "closed terminal", "Ctrl-\\"],
 )  # fmt: skip
 def test_what_was_measured_before_a_signal_is_shown(scratch, number, send):
     code, stdout, stderr = interrupted(scratch, number, send)
-    assert code == -number, "who has started it is to know"
+    dies = 128 + number if number == signal.SIGQUIT else -number
+    assert code == dies, "who has started it is to know"
     ran = int(re.search(r"^interrupted: (\d+) of 10000 repetitions were run$", stderr, re.M)[1])
     out = scratch / "run.json"
     assert stdout.splitlines()[-2:] == [
@@ -137,6 +130,25 @@ def test_what_was_measured_before_a_signal_is_shown(scratch, number, send):
     runs = json.loads(out.read_text())["benchmarks"]
     assert len([run for run in runs if run["run_type"] == "iteration"]) == ran
     assert sorted(path.name for path in scratch.iterdir()) == ["run.html", "run.json"]
+
+
+@needs_its_build
+def test_suspended_run_measures_nothing(scratch):
+    def states():
+        children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+        return {
+            pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+            for pid in [process.pid, *children.split()]
+        }
+
+    with endless(scratch, scratch / "data") as process:
+        process.send_signal(signal.SIGTSTP)
+        wait_until(lambda: states() == {"T"}, process)
+        process.send_signal(signal.SIGCONT)
+        wait_until(lambda: "T" not in states(), process)
+        process.terminate()
+        process.communicate(timeout=120)
+    assert process.returncode == -signal.SIGTERM
 
 
 @needs_its_build

@@ -75,7 +75,7 @@ received = []  # the signal that ends the process
 
 
 def end(number, _):
-    """What follows the first waits until that is cleaned up after."""
+    """One that follows it changes nothing of how the first is cleaned up after."""
     if not received:
         received.append(number)
         raise Ended

@@ -107,21 +107,29 @@ def wait_for(words, errors):
     """The exit code of the finished process."""
     # A signal that came before the child is known would leave it running.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
-    try:
-        child = subprocess.Popen(
-            words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors,
-            preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, before),
-        )  # fmt: skip
-    except OSError as error:
+
+    def take_signals():
+        for number in ENDING:
+            if signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        raise BadInput(f"run '{words[0]}': {error.strerror}") from error
+
+    child = None
     try:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        try:
+            child = subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors,
+                preexec_fn=take_signals,
+            )  # fmt: skip
+        except OSError as error:
+            raise BadInput(f"run '{words[0]}': {error.strerror}") from error
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return child.wait()
     except BaseException:
         # Not killed at once: it may have a device's read-ahead to put back.
         # The second time ends it at once.
-        for end in (child.terminate, child.terminate, child.kill):
+        for end in (child.terminate, child.terminate, child.kill) if child else ():
             end()
             with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
                 child.wait(timeout=END_SECONDS)
