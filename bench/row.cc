@@ -15,9 +15,9 @@
 
 ABSL_FLAG(
     int64_t, row_timeout, 0,
-    "seconds that storage may keep a repetition waiting, in its window or "
-    "beside it;\n      then it has failed, and with it all that were to "
-    "follow. Default: no limit");
+    "seconds that storage may keep the opening of the dataset waiting, or a "
+    "repetition,\n      in its window or beside it: then it has failed, and "
+    "with it all that were to\n      follow. Default: no limit");
 
 namespace pagestall {
 namespace {
@@ -72,7 +72,7 @@ benchmark::internal::Benchmark* RegisterRow(
         bool entered = false;
         std::optional<Phase> hangs;
         if (status.ok()) {
-          status = Limited(
+          status = RunWithTimeout(
               "run the row",
               [&] {
                 entered = true;
@@ -93,9 +93,9 @@ benchmark::internal::Benchmark* RegisterRow(
   return time == RowTime::kWall ? row->UseRealTime() : row->UseManualTime();
 }
 
-absl::Status Limited(const char* operation,
-                     const std::function<absl::Status()>& work,
-                     std::optional<Phase>& hangs) {
+absl::Status RunWithTimeout(const char* operation,
+                            const std::function<absl::Status()>& work,
+                            std::optional<Phase>& hangs) {
   const int64_t seconds = absl::GetFlag(FLAGS_row_timeout);
   if (seconds == 0) return Caught(operation, work);
   const auto status = std::make_shared<absl::Status>();

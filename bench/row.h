@@ -35,9 +35,9 @@ benchmark::internal::Benchmark* RegisterRow(
 // --row_timeout lets it: DeadlineExceeded, and in which phase it `hangs`, if
 // that is over (MayHang, after which the process can only be left). Without
 // that flag on the calling thread. What it throws is an error as well.
-absl::Status Limited(const char* operation,
-                     const std::function<absl::Status()>& work,
-                     std::optional<Phase>& hangs);
+absl::Status RunWithTimeout(const char* operation,
+                            const std::function<absl::Status()>& work,
+                            std::optional<Phase>& hangs);
 
 // Whether the flags that count for every row (--row_timeout) make sense.
 absl::Status CheckRowFlags();

@@ -57,21 +57,25 @@ def gives_up(seconds, phase):
     )
 
 
-def run_hanging_in_window(hanging, *flags):
-    """Runs rows with a limit that lets the first get to its window: (process, its runs)."""
+def run_hanging(phase, hanging, *flags):
+    """Runs rows with a limit that lets the first get to that phase: (process, its runs)."""
     for seconds in (2, 10, 50):
-        done, report = hanging.run_to_json(f"--row_timeout={seconds}", *flags)
-        said = report["benchmarks"][0]["error_message"]
-        if said != gives_up(seconds, "setting up"):
-            assert said == gives_up(seconds, "in its window")
-            return done, report["benchmarks"]
+        done = hanging.run(f"--row_timeout={seconds}", "--benchmark_format=json", *flags)
+        if done.stderr == gives_up(seconds, "preparing") + "\n":
+            continue
+        runs = json.loads(done.stdout)["benchmarks"]
+        said = runs[0]["error_message"]
+        if said == gives_up(seconds, phase):
+            return done, runs
+        assert said == gives_up(seconds, "setting up")
     raise AssertionError(said)
 
 
 @pytest.mark.parametrize("row", ["exec:threads/io:read", "exec:async/io:read"])
 def test_row_that_hangs_fails_and_what_follows_is_not_run(hanging, row):
-    done, runs = run_hanging_in_window(
-        hanging, f"--benchmark_filter={row}/cache:cold|exec:async_seq/io:read/cache:cold",
+    done, runs = run_hanging(
+        "in its window", hanging,
+        f"--benchmark_filter={row}/cache:cold|exec:async_seq/io:read/cache:cold",
         "--benchmark_enable_random_interleaving=false", "--benchmark_repetitions=2",
     )  # fmt: skip
     assert done.returncode == 1
@@ -80,13 +84,11 @@ def test_row_that_hangs_fails_and_what_follows_is_not_run(hanging, row):
 
 
 def test_row_that_hangs_before_its_window_fails(hanging):
-    done, report = hanging.run_to_json(
-        "--benchmark_filter=exec:seq/io:read/cache:warm", "--row_timeout=1",
-        "--benchmark_repetitions=2",
+    done, (_, second) = run_hanging(
+        "setting up", hanging,
+        "--benchmark_filter=exec:seq/io:read/cache:warm", "--benchmark_repetitions=2",
     )  # fmt: skip
     assert done.returncode == 1
-    first, second = report["benchmarks"]
-    assert first["error_message"] == gives_up(1, "setting up")
     assert second["error_message"].startswith("not run: ")
 
 
@@ -94,10 +96,23 @@ def test_dataset_that_hangs_where_it_is_opened_is_a_line(scratch):
     with hanging_at(scratch, 0) as binary:
         done = binary.run("--row_timeout=1", f"--benchmark_out={scratch / 'run.json'}")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == (
-        "--row_timeout: not over after 1 s, still preparing; the storage may never answer\n"
-    )
+    assert done.stderr == gives_up(1, "preparing") + "\n"
     assert not (scratch / "run.json").exists()
+
+
+def test_storage_that_answers_nothing_is_a_line(scratch):
+    data, mounted = scratch / "data", scratch / "mounted"
+    data.mkdir()
+    (data / "one").write_text("1")
+    with slow_mount(data, mounted) as server:
+        server.send_signal(signal.SIGSTOP)
+        try:
+            binary = Binary("article_bench", scratch, [f"--data_dir={mounted}", *SHAPE])
+            done = binary.run("--row_timeout=1")
+        finally:
+            server.send_signal(signal.SIGCONT)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == gives_up(1, "preparing") + "\n"
 
 
 def interrupt_what_waits(binary, out, seconds):
@@ -140,10 +155,10 @@ def test_read_ahead_is_put_back_though_a_row_hangs(hanging):
     setting = pathlib.Path(f"/sys/class/bdi/{os.major(device)}:{os.minor(device)}/read_ahead_kb")
     before = setting.read_text()
     assert int(before) != 64
-    done, _ = run_hanging_in_window(
-        hanging, "--benchmark_filter=exec:seq/io:read/cache:cold", "--read_ahead_kib=64"
-    )
-    assert done.stderr == ""
+    run_hanging(
+        "in its window", hanging,
+        "--benchmark_filter=exec:seq/io:read/cache:cold", "--read_ahead_kib=64",
+    )  # fmt: skip
     assert setting.read_text() == before
 
 
