@@ -22,8 +22,8 @@ inline constexpr char kInterrupted[] = "not run: interrupted";
 //   NaN (RFC 8259);
 // - the name that the program was called by is made printable: JSON is UTF-8;
 // - of the repetitions of a row that were not run because of an interruption it
-//   keeps one, and none beside others that were run; aggregates say of how
-//   many they are;
+//   keeps one, and none beside others that were run; aggregates say how
+//   many were run;
 // - write_failed() says that the report could not be written (a full disk),
 //   which the library keeps to itself.
 class CheckedReporter final : public benchmark::BenchmarkReporter {

@@ -33,7 +33,8 @@ std::string Given(int argc, char** argv, const std::string& name,
   return value;
 }
 
-// As the library reads a boolean: all is true but these.
+// As the library reads a boolean; a single sign that is no letter it takes for
+// false as well.
 bool IsTrue(const std::string& value) {
   static constexpr const char* kFalse[] = {"0", "f", "n", "false", "no", "off"};
   return std::none_of(
@@ -81,6 +82,17 @@ absl::StatusOr<LibraryFlags> ReadLibraryFlags(int argc, char** argv) {
     status.Update(absl::InvalidArgumentError(
         "--benchmark_color=: must be auto, true or false"));
   }
+  std::string min_time = given("benchmark_min_time", "1");
+  double seconds;
+  // "5s" and "100x", of the library's later versions.
+  if (!min_time.empty() && (min_time.back() == 's' || min_time.back() == 'x')) {
+    min_time.pop_back();
+  }
+  if (!absl::SimpleAtod(min_time, &seconds)) {
+    status.Update(absl::InvalidArgumentError(
+        absl::StrCat("--benchmark_min_time=", given("benchmark_min_time", ""),
+                     ": must be a number of seconds")));
+  }
   const std::string repetitions = given("benchmark_repetitions", "1");
   if (!absl::SimpleAtoi(repetitions, &flags.repetitions) ||
       flags.repetitions < 1 || flags.repetitions > kMaxRepetitions) {
@@ -89,7 +101,6 @@ absl::StatusOr<LibraryFlags> ReadLibraryFlags(int argc, char** argv) {
                      ": must be a number from 1 to ", kMaxRepetitions)));
   }
   const std::string warmup = given("benchmark_min_warmup_time", "0");
-  double seconds;
   if (!absl::SimpleAtod(warmup, &seconds) || seconds != 0) {
     status.Update(absl::InvalidArgumentError(
         absl::StrCat("--benchmark_min_warmup_time=", warmup,
@@ -125,7 +136,8 @@ size_t CountMatchingRows(char* program) {
   } reporter;
   std::ostringstream names;
   reporter.SetOutputStream(&names);
-  // To open it once is what a pipe's reader waits for.
+  // Opened here it would be closed again, which a pipe's reader takes for the
+  // end.
   SetLibraryFlag(program, "--benchmark_out=");
   SetLibraryFlag(program, "--benchmark_list_tests=true");
   const size_t rows = benchmark::RunSpecifiedBenchmarks(&reporter);

@@ -14,7 +14,8 @@ namespace pagestall {
 
 // One line on stderr that says how far long work is, drawn over itself; nothing
 // where stderr is not a terminal. What the user must know in any case (whom we
-// wait for, why a dataset is made anew) is a line of its own either way.
+// wait for, why a dataset is made anew) is a line of its own either way. Keeps
+// what became of the repetitions as well.
 class Progress final : public DatasetObserver {
  public:
   Progress();

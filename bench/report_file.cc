@@ -31,6 +31,12 @@ std::string Resolved(std::filesystem::path path) {
   return path.string();
 }
 
+bool IsOpenAs(int fd, const struct stat& file) {
+  struct stat status;
+  return fstat(fd, &status) == 0 && status.st_dev == file.st_dev &&
+         status.st_ino == file.st_ino;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ReportFile>> ReportFile::Open(
@@ -49,6 +55,13 @@ absl::StatusOr<std::unique_ptr<ReportFile>> ReportFile::Open(
   }
   if (!there && errno != ENOENT) {
     return ErrnoStatus(errno, "write", path, kAdvice);
+  }
+  if (there &&
+      (IsOpenAs(STDOUT_FILENO, status) || IsOpenAs(STDERR_FILENO, status))) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("write ", QuotedPath(path),
+                     ": what is printed goes there as well; pass "
+                     "--benchmark_out with another file"));
   }
   auto regular = std::unique_ptr<ReportFile>(new ReportFile(Resolved(path)));
   if (absl::Status allowed = regular->CheckReplaceable(); !allowed.ok()) {

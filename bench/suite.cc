@@ -135,12 +135,12 @@ int RunSuite(int argc, char** argv, const Suite& suite) {
     return benchmark::RunSpecifiedBenchmarks() > 0 ? 0 : 1;
   }
   const Interruption interruption;
-  std::unique_ptr<ReportFile> whole;
+  std::unique_ptr<ReportFile> report_file;
   if (!flags->out.empty()) {
     absl::StatusOr<std::unique_ptr<ReportFile>> opened =
         ReportFile::Open(flags->out);
     if (!opened.ok()) return Refuse(opened.status());
-    whole = *std::move(opened);
+    report_file = *std::move(opened);
   }
   const size_t rows = CountMatchingRows(args[0]);
   if (rows == 0) return 1;
@@ -148,10 +148,10 @@ int RunSuite(int argc, char** argv, const Suite& suite) {
   // The library ends the process if it finds no descriptor for it later.
   benchmark::CPUInfo::Get();
   std::optional<Phase> hangs;
-  status = Limited(
+  status = RunWithTimeout(
       "prepare the rows", [&] { return suite.prepare(progress); }, hangs);
   progress.Clear();
-  if (!status.ok()) Refuse(status);
+  if (!status.ok() && !absl::IsCancelled(status)) Refuse(status);
   if (hangs) LeaveHanging();
   Interruption::Die();
   if (!status.ok()) return 1;
@@ -164,19 +164,25 @@ int RunSuite(int argc, char** argv, const Suite& suite) {
                           progress,
                           flags->format == "console" ? std::cout : std::cerr);
   std::unique_ptr<CheckedReporter> file;
-  if (whole != nullptr) {
-    file = std::make_unique<CheckedReporter>(
-        NewReporter(flags->out_format), progress, std::cerr, &whole->text());
+  if (report_file != nullptr) {
+    file = std::make_unique<CheckedReporter>(NewReporter(flags->out_format),
+                                             progress, report_file->text(),
+                                             &report_file->text());
     SetLibraryFlag(args[0], "--benchmark_out=/dev/null");
   }
   benchmark::RunSpecifiedBenchmarks(&display, file.get());
   progress.Clear();
+  bool failed = progress.any_failed();
   if (display.write_failed()) {
-    status = absl::DataLossError(
-        "write standard output: the report is incomplete; is the disk full?");
+    failed = true;
+    Refuse(absl::DataLossError(
+        "write standard output: the report is incomplete; is the disk full?"));
   }
-  if (whole != nullptr && progress.begun() > 0) status.Update(whole->Write());
-  if (!status.ok()) Refuse(status);
+  if (report_file != nullptr && progress.begun() > 0) {
+    status = report_file->Write();
+    failed = failed || !status.ok();
+    if (!status.ok()) Refuse(status);
+  }
   if (progress.Stops()) {
     std::fprintf(stderr, "%s\n",
                  absl::StrCat("interrupted: ", progress.ran(), " of ",
@@ -188,7 +194,7 @@ int RunSuite(int argc, char** argv, const Suite& suite) {
   suite.end();
   const bool left = PutBackReadAheads();
   Interruption::Die();
-  return !status.ok() || progress.any_failed() || left ? 1 : 0;
+  return failed || left ? 1 : 0;
 }
 
 }  // namespace pagestall

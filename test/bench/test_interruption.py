@@ -206,6 +206,7 @@ def test_who_waits_for_a_dataset_can_be_interrupted(start, scratch):
     wait_until(lambda: (scratch / "stderr").read_text() == said, waiting)
     waiting.send_signal(signal.SIGINT)
     assert waiting.wait(timeout=60) == -signal.SIGINT
+    assert (scratch / "stderr").read_text() == f"{said}\n{SAID}"
     assert holder.poll() is None
     assert not (scratch / "run.json").exists()
 

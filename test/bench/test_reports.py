@@ -18,7 +18,7 @@ REFUSED = {
     "--benchmark_format=xml": CSV,
     "--benchmark_out_format=csv": CSV,
     "--benchmark_time_unit=h": "must be ns or us or ms or s",
-    "--benchmark_min_time=abc": NOT_TAKEN,
+    "--benchmark_min_time=abc": "must be a number of seconds",
     "--benchmark_context=abc": NOT_TAKEN,
     "--benchmark_bogus": NOT_TAKEN,
     "--benchmark_min_warmup_time=0.2": "must be 0; a repetition is one iteration, before which the "
@@ -32,7 +32,7 @@ REFUSED = {
 def test_flag_of_the_library_that_would_end_a_run_is_refused(article, flag):
     done = article.run(flag)
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1] == f"{flag}: {REFUSED[flag]}"
+    assert done.stderr == f"{flag}: {REFUSED[flag]}\n"
     assert done.stdout == ""
     assert not list(article.directory.iterdir())
 
@@ -69,8 +69,11 @@ def test_pipe_is_written_to(article, scratch):
     pipe = scratch / "pipe"
     os.mkfifo(pipe)
     with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE, text=True) as reader:
-        done = article.run(ROW, f"--benchmark_out={pipe}")
-        assert rows_of(reader.communicate(timeout=60)[0]) == THE_ROW
+        try:
+            done = article.run(ROW, f"--benchmark_out={pipe}")
+            assert rows_of(reader.communicate(timeout=60)[0]) == THE_ROW
+        finally:
+            reader.kill()
     assert (done.returncode, pipe.is_fifo()) == (0, True)
 
 
@@ -105,17 +108,40 @@ def test_report_is_what_the_console_shows(article, scratch):
     out = scratch / "run.txt"
     done = article.run(ROW, f"--benchmark_out={out}", "--benchmark_out_format=console")
     assert done.returncode == 0
-    assert THE_ROW[0] in out.read_text() and THE_ROW[0] in done.stdout
+    assert done.stderr == ""
+    for shown in (out.read_text(), done.stdout):
+        assert "Running" in shown and THE_ROW[0] in shown
 
 
-def test_output_that_cannot_be_written_fails(article):
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_report_is_not_written_over_what_is_printed(article, scratch, stream):
+    printed = scratch / "printed"
+    printed.write_text(FORMER)
+    with open(printed, "a", encoding="utf-8") as file:
+        streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, stream: file}
+        done = subprocess.run(
+            [article.path, *article.flags, ROW, f"--benchmark_out=/dev/{stream}"],
+            text=True, check=False, timeout=60, **streams,
+        )  # fmt: skip
+    assert done.returncode == 1
+    line = (
+        f"write '/dev/{stream}': what is printed goes there as well; pass --benchmark_out with "
+        "another file\n"
+    )
+    assert (done.stderr or printed.read_text().removeprefix(FORMER)) == line
+    assert printed.read_text().startswith(FORMER)
+    assert not (scratch / "data").exists()
+
+
+def test_outputs_that_cannot_be_written_fail(article):
     with open("/dev/full", "w", encoding="utf-8") as full:
         done = subprocess.run(
-            [article.path, *article.flags, ROW],
+            [article.path, *article.flags, ROW, "--benchmark_out=/dev/full"],
             stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60,
         )  # fmt: skip
     assert done.returncode == 1
     assert "write standard output: " in done.stderr
+    assert "write '/dev/full': " in done.stderr
 
 
 @pytest.mark.parametrize("closed", [(1,), (0, 1), (0, 1, 2)])
