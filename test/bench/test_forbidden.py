@@ -195,6 +195,7 @@ def test_service_without_a_thread_for_its_client_is_an_error(scratch):
         assert error.startswith(f"start the service: {NO_THREAD}"), row
 
 
+@unsanitized  # which starts one to look for leaks
 def test_limited_run_without_a_thread_of_its_own_is_a_line(article):
     forbidden, _, _ = FORBIDDEN["threads"]
     skip_unless_possible(forbidden)
