@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # Sourced by the tools that move a finished JSON to the path of --benchmark_out.
 
-# target_of PATH: prints the file to replace, links resolved. Where a directory, a device or a pipe
-# is, it fails, with one line on stderr.
+# target_of PATH: prints the file to replace, links resolved. Where a directory, a device, a pipe or
+# what may not be written is, it fails, with one line on stderr.
 target_of() {
   local why
   if [[ -d $1 || $1 == */ ]]; then
