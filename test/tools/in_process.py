@@ -4,9 +4,10 @@ import contextlib
 import functools
 import importlib.machinery
 import importlib.util
-import io
+import os
 import subprocess
 import sys
+import tempfile
 from unittest import mock
 
 from conftest import ROOT
@@ -23,11 +24,30 @@ def program(name):
     return module
 
 
-def run(name, *words):
-    """tools/NAME, finished."""
+def run(name, *words, env=None):
+    """tools/NAME, finished; `env` in place of this process's environment."""
     argv = [name, *map(str, words)]
-    out, errors = io.StringIO(), io.StringIO()
-    with mock.patch.object(sys, "argv", argv):
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
+    with (
+        text_file() as out,
+        text_file() as errors,
+        mock.patch.object(sys, "argv", argv),
+        mock.patch.dict(os.environ, os.environ if env is None else env, clear=True),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(errors),
+    ):
+        try:
             code = program(name).main()
-    return subprocess.CompletedProcess(argv, code, out.getvalue(), errors.getvalue())
+        except SystemExit as left:  # by argparse
+            code = left.code
+        return subprocess.CompletedProcess(argv, code, written(out), written(errors))
+
+
+def text_file():
+    """With a descriptor, as the streams of a process have one."""
+    return tempfile.TemporaryFile("w+", encoding="utf-8", errors="backslashreplace")
+
+
+def written(file):
+    file.flush()
+    file.seek(0)
+    return file.read()

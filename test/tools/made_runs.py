@@ -3,6 +3,7 @@
 import json
 import subprocess
 
+import in_process
 from conftest import ROOT
 
 ROW = "scan/exec:{}/io:{}/cache:{}/files:8/mib:256/stride:512/iterations:1/real_time"
@@ -76,6 +77,11 @@ def write_run(path, *benchmarks, **context):
 
 def pagestall(*words, env=None):
     """tools/pagestall, finished."""
+    return in_process.run("pagestall", *words, env=env)
+
+
+def pagestall_process(*words, env=None):
+    """The same, as a process of its own."""
     return subprocess.run(
         [ROOT / "tools/pagestall", *words], capture_output=True, text=True, check=False,
         timeout=300, env=env,

@@ -86,12 +86,7 @@ def test_binary_slower_than_itself_by_chance_is_no_failure(made):
 
 def test_chance_is_named(made):
     """So made that B, whichever is run first, takes twice as long."""
-    a = made.binary("a", timed(FLAT))
-    slow = (
-        "    slow = 2 if flags['--benchmark_out'].endswith('b.json') else 1\n"
-        "    entries = [one | dict(real_time=one['real_time'] * slow) for one in entries]\n"
-    )
-    a.write_text(a.read_text().replace("    with open(flags[", slow + "    with open(flags["))
+    a = made.binary("a", timed(FLAT), as_b=timed([2 * one for one in FLAT]))
     done = made.ab(a, a, "--rounds=12")
     assert done.returncode == 0, done.stderr
     assert "nothing is slower than itself" in done.stdout
@@ -118,9 +113,7 @@ def test_row_that_fails_in_b_is_named_and_not_compared(began):
     a = began.binary("a", [[*repetitions(MMAP, [one]), *repetitions(READ, [one])] for one in FLAT])
     bad = [[*repetitions(MMAP, [one]), failure(READ, "wrong sum")] for one in FLAT]
     good = [[*repetitions(MMAP, [one]), *repetitions(READ, [one])] for one in FLAT]
-    b = began.binary("b", [*good[:9], *bad[9:]], code=1)
-    fails = "sys.exit('wrong' in str(entries))"
-    b.write_text(b.read_text().replace('sys.exit(plan["code"])', fails))
+    b = began.binary("b", [*good[:9], *bad[9:]], fails=range(9, 12))
     done = began.ab(a, b, "--rounds=12")
     assert done.returncode == 2
     assert done.stderr == f"not compared: {READ}: wrong sum (B 3 of 12 rounds)\n"
