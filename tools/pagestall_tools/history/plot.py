@@ -3,6 +3,7 @@
 import io
 import re
 import statistics
+import textwrap
 import warnings
 
 from pagestall_tools import runs, words
@@ -17,6 +18,9 @@ FORMATS = [".png", ".svg", ".pdf"]
 # Labels that have room side by side, and rows that an error lists.
 LABELS = 24
 CANDIDATES = 8
+
+# Of the title.
+COLUMNS = 150
 
 
 def plot(history, arguments):
@@ -154,7 +158,9 @@ def draw(samples, changes, title):
             (index - 0.5, 0.01), xycoords=("data", "axes fraction"), rotation=90,
             color="tab:red", ha="right", va="bottom",
         )  # fmt: skip
-    axes.set_title(title, loc="left", fontsize=9, wrap=True)
+    # Not wrap=True, whose measuring parses $...$ whatever parse_math says.
+    lines = [wrapped for line in title.splitlines() for wrapped in textwrap.wrap(line, COLUMNS)]
+    axes.set_title("\n".join(lines), loc="left", fontsize=9)
     axes.set_ylim(0, 1.05 * max(one for _, one in dots) or None)
     axes.set_ylabel("time")
     axes.yaxis.set_major_formatter(ticker.EngFormatter(unit="s"))
