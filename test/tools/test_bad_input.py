@@ -99,9 +99,9 @@ CONTENTS = {
     "two of a name that is hostile": (
         '{"\\u001b[31m\\n\\ud800": 1, "\\u001b[31m\\n\\ud800": 2}', r"[31m\n\ud800' twice"
     ),
-    "brackets without end": ("[" * 1_000_000, "recursion"),
+    "brackets without end": ("[" * 1_000_000, "nested too deeply"),
     "a context nested without end": (
-        replaced('"Linux 6.18.5 x86_64"', nested(9000)), "recursion"
+        replaced('"Linux 6.18.5 x86_64"', nested(9000)), "nested too deeply"
     ),
     "a context nested deeply": (
         replaced('"Linux 6.18.5 x86_64"', nested(500)), "nested too deeply"

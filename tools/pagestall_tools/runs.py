@@ -20,6 +20,7 @@ PIECE_BYTES = 1 << 20  # read() of many takes the memory for all at once
 MAY_DIFFER = {"threads"}
 
 # The library nests objects and lists of a context no deeper than three.
+NESTED_TOO_DEEPLY = "it is nested too deeply"
 MOST_NESTED = 10
 
 # Seconds. A time beyond, if it is not 0, is no measurement.
@@ -89,7 +90,11 @@ def read(path):
     except MemoryError as error:
         raise BadInput(f"read '{path}': too large for the memory that there is") from error
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-        cause = f"{error} is missing or unknown" if isinstance(error, KeyError) else str(error)
+        cause = str(error)
+        if isinstance(error, KeyError):
+            cause = f"{error} is missing or unknown"
+        elif isinstance(error, RecursionError):  # at which depth is the interpreter's choice
+            cause = NESTED_TOO_DEEPLY
         raise BadInput(
             f"read '{path}': not the JSON of a finished benchmark run ({clipped(cause, 200)})"
         ) from error
@@ -174,7 +179,7 @@ def parse(path, run):
 
 def check_nesting(value, most=MOST_NESTED):
     if most == 0:
-        raise ValueError("its context is nested too deeply")
+        raise ValueError(NESTED_TOO_DEEPLY)
     inside = value.values() if isinstance(value, dict) else value
     for one in inside if isinstance(value, (dict, list)) else ():
         check_nesting(one, most - 1)
