@@ -15,6 +15,7 @@
 #include "absl/strings/match.h"
 #include "lib/file/file.h"
 #include "lib/file/page_cache.h"
+#include "test/availability.h"
 #include "test/every_pair.h"
 #include "test/loop_mount.h"
 #include "test/slow_mount.h"
@@ -91,8 +92,7 @@ void CheckEveryPair(
   for (const auto& [executor, source] : EveryPair()) {
     SCOPED_TRACE(std::string(executor.name) + " " + source.name);
     const Sums sums = scan(executor, source);
-    if (absl::IsUnimplemented(sums.status()) ||
-        absl::IsPermissionDenied(sums.status())) {
+    if (IsNotAvailable(sums.status())) {
       continue;
     }
     check(sums);

@@ -10,6 +10,7 @@
 
 #include "lib/file/file.h"
 #include "lib/file/page_cache.h"
+#include "test/availability.h"
 #include "test/every_pair.h"
 #include "test/signal_storm.h"
 #include "test/status_matchers.h"
@@ -36,6 +37,8 @@ std::vector<uint8_t> RandomBytes(size_t size, uint32_t seed) {
 
 class Conformance : public testing::TestWithParam<Pair> {
  protected:
+  void SetUp() override { SKIP_UNLESS_AVAILABLE(executor(), source()); }
+
   const Executor& executor() const { return std::get<0>(GetParam()); }
   const Source& source() const { return std::get<1>(GetParam()); }
 

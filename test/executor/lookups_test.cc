@@ -14,8 +14,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "lib/executor/table.h"
 #include "lib/source/blocking_pool.h"
 #include "lib/source/table.h"
+#include "test/availability.h"
 #include "test/print_source.h"
 #include "test/status_matchers.h"
 #include "test/temporary_directory.h"
@@ -118,6 +120,14 @@ LookupSpec Repeated(size_t count, size_t coroutines) {
 
 class LookupsBy : public testing::TestWithParam<Source> {
  protected:
+  void SetUp() override {
+    for (const Executor& executor : Executors()) {
+      if (executor.Supports(GetParam()) && executor.async) {
+        SKIP_UNLESS_AVAILABLE(executor, GetParam());
+      }
+    }
+  }
+
   // Sizes around a record; empty, whole and broken ones.
   void WriteFiles() {
     std::mt19937 random;

@@ -11,6 +11,7 @@
 
 #include "lib/executor/lookups.h"
 #include "lib/source/named.h"
+#include "test/availability.h"
 #include "test/every_pair.h"
 #include "test/slow_mount.h"
 #include "test/status_matchers.h"
@@ -21,7 +22,7 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr size_t kFileBytes = 1 << 20;
+constexpr size_t kOnes = 1 << 20;
 constexpr size_t kBad = 700'000;
 constexpr size_t kChunk = 16384;
 // From where a source may have wanted the block, and named that: its own read
@@ -39,8 +40,8 @@ class BadDisk {
 
  private:
   static std::string Write(const TemporaryDirectory& directory) {
-    directory.Write("bad", std::vector<uint8_t>(kFileBytes, 1));
-    directory.Write("good", std::vector<uint8_t>(kFileBytes, 1));
+    directory.Write("bad", std::vector<uint8_t>(kOnes, 1));
+    directory.Write("good", std::vector<uint8_t>(kOnes, 1));
     return directory.path();
   }
 
@@ -56,7 +57,7 @@ class ReadError : public testing::TestWithParam<Pair> {
   void SetUp() override {
     if (!disk_->ok()) GTEST_SKIP() << disk_->reason();
     const absl::Status status = Scan({"good"}).status();
-    if (absl::IsUnimplemented(status) || absl::IsPermissionDenied(status)) {
+    if (IsNotAvailable(status)) {
       GTEST_SKIP() << status;
     }
   }
@@ -115,7 +116,7 @@ TEST_P(ReadError, LeavesWhatIsReadAfterwardsAlone) {
   ExpectNamed(Scan({"bad"}).status());
   const auto sums = Scan({"good"});
   ASSERT_THAT(sums, IsOk());
-  EXPECT_EQ(*sums, std::vector<uint64_t>{kFileBytes});
+  EXPECT_EQ(*sums, std::vector<uint64_t>{kOnes});
 }
 
 TEST_P(ReadError, OfALookupNamesFileByteAndCause) {
@@ -149,7 +150,7 @@ TEST_P(ReadError, OfALookupNamesFileByteAndCause) {
 // For whom the bytes are zeros once the first could not touch them.
 TEST(ReadErrorOfALookup, IsThatOfOthersThatWantTheSameRecord) {
   const TemporaryDirectory directory;
-  directory.Write("file", std::vector<uint8_t>(kFileBytes, 1));
+  directory.Write("file", std::vector<uint8_t>(kOnes, 1));
   const SlowMount mount(
       directory.path(),
       {"--fail_at=file:0", "--latency_ms=50", "--read_ahead_kib=0"});

@@ -11,13 +11,13 @@
 #include "lib/file/mapping.h"
 #include "lib/file/page_cache.h"
 #include "test/on_disk.h"
+#include "test/page.h"
 #include "test/status_matchers.h"
 #include "test/temporary_directory.h"
 
 namespace pagestall {
 namespace {
 
-constexpr size_t kPage = 4096;
 constexpr size_t kPages = 1024;
 
 class FoliosTest : public testing::Test {

@@ -13,6 +13,7 @@
 
 #include "lib/file/mapping.h"
 #include "test/on_disk.h"
+#include "test/page.h"
 #include "test/status_matchers.h"
 #include "test/temporary_directory.h"
 
@@ -20,8 +21,6 @@ namespace pagestall {
 namespace {
 
 using testing::HasSubstr;
-
-constexpr size_t kPage = 4096;
 
 absl::StatusOr<File> OpenFileOfPages(const TemporaryDirectory& directory,
                                      size_t pages) {

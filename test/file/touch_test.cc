@@ -10,6 +10,7 @@
 
 #include "lib/file/file.h"
 #include "lib/file/mapping.h"
+#include "test/page.h"
 #include "test/sanitized.h"
 #include "test/status_matchers.h"
 #include "test/temporary_directory.h"
@@ -19,8 +20,6 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
-
-constexpr size_t kPage = 4096;
 
 uint64_t SumOf(absl::Span<const uint8_t> bytes) {
   uint64_t sum = 0;

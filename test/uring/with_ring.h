@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "lib/uring/ring.h"
+#include "test/availability.h"
 #include "test/status_matchers.h"
 #include "test/temporary_directory.h"
 
@@ -25,8 +26,7 @@ class WithRing : public testing::Test {
  protected:
   void SetUp() override {
     auto ring = Ring::Open(context_.get_executor());
-    if (absl::IsUnimplemented(ring.status()) ||
-        absl::IsPermissionDenied(ring.status())) {
+    if (IsNotAvailable(ring.status())) {
       GTEST_SKIP() << ring.status();
     }
     ASSERT_THAT(ring, IsOk());
