@@ -107,8 +107,8 @@ class ThreadsScan final : public BlockingScan {
 };
 
 template <typename Kind>
-absl::StatusOr<std::unique_ptr<Scan>> Prepare(const Source& source,
-                                              const ScanSpec& spec) {
+absl::StatusOr<std::unique_ptr<Scan>> PrepareBlocking(const Source& source,
+                                                      const ScanSpec& spec) {
   return Caught(
       "prepare the scan", [&]() -> absl::StatusOr<std::unique_ptr<Scan>> {
         absl::StatusOr<std::vector<BlockOrder>> orders = BlockOrdersOf(spec);
@@ -129,12 +129,12 @@ absl::StatusOr<std::unique_ptr<Scan>> Prepare(const Source& source,
 
 absl::StatusOr<std::unique_ptr<Scan>> PrepareSeq(const Source& source,
                                                  const ScanSpec& spec) {
-  return Prepare<SeqScan>(source, spec);
+  return PrepareBlocking<SeqScan>(source, spec);
 }
 
 absl::StatusOr<std::unique_ptr<Scan>> PrepareThreads(const Source& source,
                                                      const ScanSpec& spec) {
-  return Prepare<ThreadsScan>(source, spec);
+  return PrepareBlocking<ThreadsScan>(source, spec);
 }
 
 }  // namespace pagestall

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from conftest import BUILD, ROOT
+from conftest import BUILD, EMULATOR, ROOT
 
 
 @pytest.mark.parametrize(
@@ -12,7 +12,7 @@ from conftest import BUILD, ROOT
 )
 def test_rows_are_the_golden_ones(scratch, name):
     listed = subprocess.run(
-        [BUILD / "bench" / name, "--benchmark_list_tests"],
+        [*EMULATOR, BUILD / "bench" / name, "--benchmark_list_tests"],
         capture_output=True, text=True, check=True, cwd=scratch,
     ).stdout  # fmt: skip
     assert listed == (ROOT / f"test/bench/{name}.rows").read_text()

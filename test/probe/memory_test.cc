@@ -14,13 +14,13 @@
 namespace pagestall {
 namespace {
 
-constexpr size_t kBytes = size_t{8} << 20;
+constexpr size_t kTaken = size_t{8} << 20;
 
 TEST(MemoryBytes, CountsOwnPagesAndPageTablesButNotThoseOfFiles) {
   if (kSanitized) GTEST_SKIP() << "memory is the sanitizer's";
   TemporaryDirectory directory;
   const auto file = File::Open(
-      directory.Write("file", std::vector<uint8_t>(kBytes, 1)), O_RDONLY);
+      directory.Write("file", std::vector<uint8_t>(kTaken, 1)), O_RDONLY);
   ASSERT_THAT(file, IsOk());
   const auto mapping = Mapping::Map(*file);
   ASSERT_THAT(mapping, IsOk());
@@ -28,11 +28,11 @@ TEST(MemoryBytes, CountsOwnPagesAndPageTablesButNotThoseOfFiles) {
   const auto before = MemoryBytes();
   if (!before) GTEST_SKIP() << "no /proc/self/status";
   EXPECT_EQ(std::count(mapping->bytes().begin(), mapping->bytes().end(), 0), 0);
-  EXPECT_LT(*MemoryBytes(), *before + kBytes / 4);
+  EXPECT_LT(*MemoryBytes(), *before + kTaken / 4);
 
-  std::vector<uint8_t> own(kBytes, 1);
+  std::vector<uint8_t> own(kTaken, 1);
   EXPECT_EQ(std::count(own.begin(), own.end(), 0), 0);
-  EXPECT_GE(*MemoryBytes(), *before + kBytes / 2);
+  EXPECT_GE(*MemoryBytes(), *before + kTaken / 2);
 }
 
 }  // namespace
