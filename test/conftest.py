@@ -12,8 +12,12 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 BUILD = pathlib.Path(os.environ.get("PAGESTALL_BUILD_DIR", ROOT / "build/release"))
+# Before a binary of another architecture.
+EMULATOR = os.environ.get("PAGESTALL_EMULATOR", "").split()
 
 SLOWFS_NOT_AVAILABLE = 3  # its exit code where FUSE cannot be mounted
+
+NO_DRIVER = "python3-psycopg2 is not installed"
 
 # A dataset that is made in a moment.
 FILES, MIB = 2, 2
@@ -149,3 +153,10 @@ def article(scratch):
 @pytest.fixture
 def kernel(scratch):
     return Binary("kernel_bench", scratch, ["--mib=3", "--benchmark_min_time=0.001"])
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Each test that was skipped, and for want of what: skipped.py counts them."""
+    for report in terminalreporter.stats.get("skipped", []):
+        why = report.longrepr[2].removeprefix("Skipped: ").replace("\n", " ")
+        terminalreporter.write_line(f"skipped: {report.nodeid.rpartition('/')[2]}: {why}")

@@ -14,6 +14,8 @@ import time
 
 import pytest
 
+from conftest import NO_DRIVER
+
 PASSWORD = "op3n-s3same"
 
 
@@ -67,7 +69,7 @@ class Server:
 def running_server():
     """Ends with this process, however that ends. Skips the test where it is not installed."""
     found = sorted(glob.glob("/usr/lib/postgresql/*/bin/postgres"))
-    pytest.importorskip("psycopg2", reason="python3-psycopg2 is not installed")
+    pytest.importorskip("psycopg2", reason=NO_DRIVER)
     if not found:
         pytest.skip("PostgreSQL is not installed")
     programs = pathlib.Path(found[-1]).parent
