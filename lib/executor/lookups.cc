@@ -37,8 +37,8 @@ absl::StatusOr<std::vector<std::chrono::nanoseconds>> Lookups::Run() {
                                                         spec_.record_bytes)));
     }
   }));
-  // Bytes that one lookup could not touch are zeros for the others (Touch()),
-  // whose checks may have failed before the first knew why.
+  // Bytes that could not be read are zeros for the checks (Touch()), which fail
+  // before it is known why.
   error_.read.Update(error_.checked);
   if (!error_.read.ok()) return error_.read;
   return std::move(latencies_);

@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "lib/file/errno_status.h"
+#include "lib/file/lost_bytes.h"
 
 namespace pagestall {
 namespace {
@@ -120,6 +121,7 @@ absl::StatusOr<Mapping> Mapping::Map(const File& file, int flags) {
 
 Mapping::~Mapping() {
   if (!bytes_.empty()) {
+    ForgetLostBytes(bytes_);
     munmap(const_cast<uint8_t*>(bytes_.data()), bytes_.size());
   }
 }

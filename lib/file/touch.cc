@@ -7,54 +7,71 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <cerrno>
-#include <mutex>
 
 #include "absl/strings/str_cat.h"
+#include "lib/file/bus_error_handler.h"
 #include "lib/file/errno_status.h"
 #include "lib/file/file.h"
+#include "lib/file/lost_bytes.h"
 
 namespace pagestall {
 namespace {
 
-// What this thread touches, for its own signal handler.
+// Bytes that this thread touches.
 struct Touched {
-  const uint8_t* volatile begin;
-  const uint8_t* volatile end;
-  const uint8_t* volatile fault;  // the first byte that could not be read
+  uintptr_t begin;
+  uintptr_t end;
+  const Touched* outer;
 };
-constinit thread_local Touched touched = {};
 
-std::mutex users_mutex;
-int users = 0;                   // of the handler
-struct sigaction former = {};    // while there are users
-uintptr_t page_bytes = 1 << 12;  // while there are users
+// The innermost, for this thread's own signal handler. A handler may not
+// allocate, which the first use of a thread-local variable may do in a shared
+// object, unless it has this model (ld.so's TLS is part of each thread then).
+constinit thread_local const Touched* volatile touched
+    [[gnu::tls_model("initial-exec")]] = nullptr;
 
-// Puts zeros where the bytes are not from `at` on, so that what touches them
-// comes to its end: nothing is thrown or jumped over (as Wayland's libwayland
-// does for shared memory whose file a client has truncated). Calls nothing but
-// system calls.
-bool PutZeros(const uint8_t* at) {
-  const uintptr_t page = reinterpret_cast<uintptr_t>(at) & ~(page_bytes - 1);
-  const uintptr_t end = reinterpret_cast<uintptr_t>(touched.end);
+class Announced {
+ public:
+  explicit Announced(absl::Span<const uint8_t> bytes) {
+    here_.begin = reinterpret_cast<uintptr_t>(bytes.data());
+    here_.end = here_.begin + bytes.size();
+    here_.outer = touched;
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    touched = &here_;
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+  }
+  ~Announced() {
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    touched = here_.outer;
+  }
+  Announced(const Announced&) = delete;
+  Announced& operator=(const Announced&) = delete;
+
+ private:
+  Touched here_;
+};
+
+// Puts zeros where the bytes are not, from the page of `at` on, so that what
+// touches them comes to its end: nothing is thrown or jumped over (as Wayland's
+// libwayland does for shared memory whose file a client has truncated). Calls
+// nothing but system calls.
+bool PutZeros(uintptr_t at, uintptr_t end) {
+  const uintptr_t in_page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE)) - 1;
+  at &= ~in_page;
+  end = (end + in_page) & ~in_page;
   // Not mmap(), which the sanitizers make more than a system call.
-  return syscall(SYS_mmap, page, end - page, PROT_READ,
+  return AddLostBytes(at, end) &&
+         syscall(SYS_mmap, at, end - at, PROT_READ,
                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
-                 0) == static_cast<int64_t>(page);
+                 0) == static_cast<int64_t>(at);
 }
 
-void OnBusError(int /*signal*/, siginfo_t* info, void* /*context*/) {
-  const int error_number = errno;
-  const auto* at = static_cast<const uint8_t*>(info->si_addr);
-  const bool is_fault = info->si_code > 0;  // else somebody has sent it
-  if (is_fault && at >= touched.begin && at < touched.end && PutZeros(at)) {
-    if (touched.fault == nullptr) touched.fault = at;
-  } else {
-    // A fault comes again, to whom it belongs.
-    sigaction(SIGBUS, &former, nullptr);
-    if (!is_fault) raise(SIGBUS);
+bool IsTouched(const siginfo_t& info) {
+  const auto at = reinterpret_cast<uintptr_t>(info.si_addr);
+  for (const Touched* bytes = touched; bytes != nullptr; bytes = bytes->outer) {
+    if (at >= bytes->begin && at < bytes->end) return PutZeros(at, bytes->end);
   }
-  errno = error_number;
+  return false;
 }
 
 absl::Status CauseOf(const std::string& path, uint64_t byte) {
@@ -77,34 +94,19 @@ absl::Status CauseOf(const std::string& path, uint64_t byte) {
 
 }  // namespace
 
-BusErrorsCaught::BusErrorsCaught() {
-  const std::lock_guard lock(users_mutex);
-  if (users++ > 0) return;
-  page_bytes = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
-  struct sigaction action {};
-  action.sa_sigaction = OnBusError;
-  action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
-  sigaction(SIGBUS, &action, &former);
-}
+BusErrorsCaught::BusErrorsCaught() { InstallBusErrorHandler(IsTouched); }
 
-BusErrorsCaught::~BusErrorsCaught() {
-  const std::lock_guard lock(users_mutex);
-  if (--users == 0) sigaction(SIGBUS, &former, nullptr);
-}
+BusErrorsCaught::~BusErrorsCaught() { RemoveBusErrorHandler(); }
 
 absl::Status Touch(absl::Span<const uint8_t> bytes, const std::string& path,
                    uint64_t offset, absl::FunctionRef<void()> touch) {
-  touched.fault = nullptr;
-  touched.begin = bytes.data();
-  touched.end = bytes.data() + bytes.size();
-  std::atomic_signal_fence(std::memory_order_seq_cst);
-  touch();
-  std::atomic_signal_fence(std::memory_order_seq_cst);
-  touched.begin = nullptr;
-  touched.end = nullptr;
-  const uint8_t* const fault = touched.fault;
-  if (fault == nullptr) return absl::OkStatus();
-  return CauseOf(path, offset + static_cast<uint64_t>(fault - bytes.data()));
+  {
+    const Announced announced(bytes);
+    touch();
+  }
+  const uint8_t* const lost = FirstLostByte(bytes);
+  if (lost == nullptr) return absl::OkStatus();
+  return CauseOf(path, offset + static_cast<uint64_t>(lost - bytes.data()));
 }
 
 }  // namespace pagestall

@@ -13,8 +13,11 @@ namespace pagestall {
 // While one lives, a page of a mapping that cannot be read, because the device
 // says so or because the file was truncated, is an error of the Touch() that
 // needed it. Otherwise it is a SIGBUS, whose default is to end the process
-// (mmap(2)). A SIGBUS of anything else goes where it would have gone. Any
-// thread; the former disposition is put back when the last one ends.
+// (mmap(2)). A SIGBUS of anything else goes where it would have gone; what
+// becomes of handlers that others install, says bus_error_handler.h.
+//
+// Any thread may make and destroy one; it covers every thread, also those that
+// start later, and children of fork(2). May wait for another thread's call.
 class BusErrorsCaught {
  public:
   BusErrorsCaught();
@@ -26,7 +29,15 @@ class BusErrorsCaught {
 // Calls `touch`, which reads `bytes`: those of the file at `path` from `offset`
 // on, in a mapping or elsewhere. DataLoss, naming file, byte and cause, if one
 // could not be read; what `touch` has computed is worthless then, and so are
-// the bytes from there on, which read as zeros until they are unmapped.
+// the bytes from the begin of its page on to the end of that page in which
+// `bytes` end. They read as zeros until their Mapping is destroyed, and each
+// Touch() that needs one of them returns DataLoss as well, whichever thread met
+// the error, now or before.
+//
+// Any thread, also several on the same bytes; `touch` may call Touch(), and may
+// throw. Blocks for as long as touching does, which for a mapping may be a read
+// of the device; after an error also for an open(2) and a read of the file.
+// Nothing but Touch() tells lost bytes from zeros.
 absl::Status Touch(absl::Span<const uint8_t> bytes, const std::string& path,
                    uint64_t offset, absl::FunctionRef<void()> touch);
 

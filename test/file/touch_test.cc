@@ -4,12 +4,17 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <barrier>
+#include <cstdlib>
+#include <exception>
 #include <filesystem>
+#include <iostream>
 #include <thread>
 #include <vector>
 
 #include "lib/file/file.h"
 #include "lib/file/mapping.h"
+#include "test/bus_error.h"
 #include "test/page.h"
 #include "test/sanitized.h"
 #include "test/status_matchers.h"
@@ -110,6 +115,58 @@ TEST_F(TouchTest, EachThreadGetsItsOwnError) {
   EXPECT_THAT(statuses.back(), IsOk()) << "whose file is whole";
 }
 
+TEST_F(TouchTest, BytesThatAreLostAreSoForEveryTouch) {
+  const BusErrorsCaught caught;
+  const Mapping mapping = MapTruncated("file", 1);
+  EXPECT_THAT(TouchFrom(mapping, "file", 2 * kPage),
+              IsError(absl::StatusCode::kDataLoss, HasSubstr("byte 8192 of")));
+  EXPECT_THAT(TouchFrom(mapping, "file", 3 * kPage),
+              IsError(absl::StatusCode::kDataLoss, HasSubstr("byte 12288 of")));
+  EXPECT_THAT(TouchFrom(mapping, "file", 0),
+              IsError(absl::StatusCode::kDataLoss, HasSubstr("byte 4096 of")));
+}
+
+TEST_F(TouchTest, NoThreadTakesZerosForBytesThatAnotherFoundLost) {
+  const BusErrorsCaught caught;
+  constexpr int kRounds = 50;
+  constexpr int kThreads = 2;
+  for (int round = 0; round < kRounds; ++round) {
+    const Mapping mapping = MapTruncated("file", 1);
+    std::vector<absl::Status> statuses(kThreads);
+    std::barrier together(kThreads);
+    {
+      std::vector<std::jthread> threads;
+      for (absl::Status& status : statuses) {
+        threads.emplace_back([&] {
+          together.arrive_and_wait();
+          status = Touch(mapping.bytes(), directory_.path("file"), 0, [&] {
+            const volatile uint64_t sum = SumOf(mapping.bytes());
+            static_cast<void>(sum);
+          });
+        });
+      }
+    }
+    for (const absl::Status& status : statuses) {
+      ASSERT_EQ(status.code(), absl::StatusCode::kDataLoss)
+          << "round " << round;
+    }
+  }
+}
+
+TEST_F(TouchTest, AddressesThatAreMappedAnewAreNotLost) {
+  const BusErrorsCaught caught;
+  const uint8_t* lost = nullptr;
+  {
+    const Mapping mapping = MapTruncated("lost", 1);
+    lost = mapping.bytes().data();
+    EXPECT_FALSE(TouchFrom(mapping, "lost", 0).ok());
+  }
+  const Mapping mapping = MapTruncated("whole", 4);
+  if (mapping.bytes().data() != lost) GTEST_SKIP() << "was mapped elsewhere";
+  EXPECT_THAT(TouchFrom(mapping, "whole", 0), IsOk());
+  EXPECT_EQ(sum_, 4 * kPage);
+}
+
 TEST_F(TouchTest, FormerDispositionIsPutBackByTheLast) {
   struct sigaction before {};
   struct sigaction now {};
@@ -124,10 +181,6 @@ TEST_F(TouchTest, FormerDispositionIsPutBackByTheLast) {
   EXPECT_EQ(now.sa_sigaction, before.sa_sigaction);
 }
 
-// Of a bus error, which a sanitizer reports and then ends the process.
-bool DiedOfBusError(int status) {
-  return kSanitized ? status != 0 : testing::KilledBySignal(SIGBUS)(status);
-}
 constexpr const char* kReport = kSanitized ? "Sanitizer: BUS" : "";
 
 class TouchDeathTest : public TouchTest {
@@ -159,6 +212,61 @@ TEST_F(TouchDeathTest, FaultOfWhatNobodyTouchesEndsTheProcess) {
       },
       DiedOfBusError, kReport)
       << "these bytes are not among those that were announced";
+}
+
+TEST_F(TouchDeathTest, TouchWithinATouchHasAnErrorOfItsOwn) {
+  testing::GTEST_FLAG(death_test_style) = "threadsafe";
+  const BusErrorsCaught caught;
+  const Mapping outer = MapTruncated("outer", 2);
+  const Mapping inner = MapTruncated("inner", 1);
+  const Mapping whole = MapTruncated("whole", 4);
+  EXPECT_EXIT(
+      {
+        absl::Status lost;
+        absl::Status read;
+        const absl::Status status =
+            Touch(outer.bytes(), directory_.path("outer"), 0, [&] {
+              lost = TouchFrom(inner, "inner", 0);
+              read = TouchFrom(whole, "whole", 0);
+              sum_ = SumOf(outer.bytes());
+            });
+        std::cerr << status << "; " << lost << "; " << read << std::endl;
+        RemoveDirectory();
+        std::exit(0);
+      },
+      testing::ExitedWithCode(0),
+      "byte 8192 of '.*outer': .*byte 4096 of '.*inner': .*; OK");
+}
+
+TEST_F(TouchDeathTest, TouchThatWasLeftByAnExceptionClaimsNothing) {
+  testing::GTEST_FLAG(death_test_style) = "threadsafe";
+  const BusErrorsCaught caught;
+  const Mapping mapping = MapTruncated("file", 1);
+  EXPECT_EXIT(
+      {
+        try {
+          static_cast<void>(Touch(mapping.bytes(), directory_.path("file"), 0,
+                                  [] { throw std::exception(); }));
+        } catch (const std::exception& /*of the touch*/) {
+          RemoveDirectory();
+          sum_ = SumOf(mapping.bytes());
+        }
+      },
+      DiedOfBusError, kReport);
+}
+
+TEST_F(TouchDeathTest, ChildAndLaterThreadsAreCovered) {
+  testing::GTEST_FLAG(death_test_style) = "fast";  // a child of this process
+  const BusErrorsCaught caught;
+  const Mapping mapping = MapTruncated("file", 1);
+  EXPECT_EXIT(
+      {
+        absl::Status status;
+        std::thread([&] { status = TouchFrom(mapping, "file", 0); }).join();
+        std::cerr << status << std::endl;
+        _exit(0);
+      },
+      testing::ExitedWithCode(0), "byte 4096 of");
 }
 
 TEST_F(TouchDeathTest, SignalThatWasSentEndsTheProcess) {

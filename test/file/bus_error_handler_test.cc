@@ -1,0 +1,239 @@
+// What other handlers of SIGBUS see of ours.
+
+#include "lib/file/bus_error_handler.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <cstdlib>
+
+#include "lib/file/touch.h"
+#include "test/bus_error.h"
+#include "test/sanitized.h"
+#include "test/temporary_directory.h"
+
+namespace pagestall {
+namespace {
+
+constexpr size_t kPage = 4096;
+
+// A mapping of a file that has been truncated: to touch it is a bus error.
+uint8_t* MapGone() {
+  const TemporaryDirectory directory;
+  const std::string path =
+      directory.Write("gone", std::vector<uint8_t>(2 * kPage, 1));
+  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  void* const bytes = mmap(nullptr, 2 * kPage, PROT_READ, MAP_SHARED, file, 0);
+  close(file);
+  EXPECT_EQ(truncate(path.c_str(), 0), 0);
+  return static_cast<uint8_t*>(bytes);
+}
+
+void TouchOne(const uint8_t* byte) {
+  const volatile uint8_t read = *byte;
+  static_cast<void>(read);
+}
+
+// Whether Touch() still makes an error of a bus error.
+bool Catches(const uint8_t* gone) {
+  return !Touch({gone, 1}, "gone", 0, [&] { TouchOne(gone); }).ok();
+}
+
+// Another library's handler, which repairs its own mapping.
+int repairs = 0;
+bool was_blocked = false;
+const void* last_address = nullptr;
+struct sigaction chained = {};
+
+void Repair(int /*signal*/, siginfo_t* info, void* /*context*/) {
+  ++repairs;
+  last_address = info->si_addr;
+  sigset_t mask;
+  pthread_sigmask(SIG_BLOCK, nullptr, &mask);
+  was_blocked =
+      sigismember(&mask, SIGBUS) == 1 && sigismember(&mask, SIGUSR1) == 1;
+  uint8_t* const at = static_cast<uint8_t*>(info->si_addr);
+  mmap(at - reinterpret_cast<uintptr_t>(at) % kPage, kPage, PROT_READ,
+       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+}
+
+// One of the older kind, which is told nothing but the signal.
+volatile uint8_t* to_repair = nullptr;
+void RepairOldStyle(int /*signal*/) {
+  ++repairs;
+  mmap(const_cast<uint8_t*>(to_repair), kPage, PROT_READ,
+       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+}
+
+void PassOnAll(int signal, siginfo_t* info, void* context) {
+  ++repairs;
+  if ((chained.sa_flags & SA_SIGINFO) != 0) {
+    chained.sa_sigaction(signal, info, context);
+  }
+}
+
+struct sigaction Handler(void (*handler)(int, siginfo_t*, void*), int flags) {
+  struct sigaction action {};
+  action.sa_sigaction = handler;
+  action.sa_flags = SA_SIGINFO | flags;
+  sigaddset(&action.sa_mask, SIGUSR1);
+  return action;
+}
+
+// In processes of their own: what these tests do to SIGBUS is for good.
+class BusErrorHandlerDeathTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    testing::GTEST_FLAG(death_test_style) = "threadsafe";
+  }
+};
+
+// Exits with 0 if `holds`, else says what does not.
+#define EXIT_IF(holds)                                         \
+  if (!(holds)) {                                              \
+    static_cast<void>(!write(2, #holds "\n", sizeof(#holds))); \
+    _exit(1);                                                  \
+  }                                                            \
+  _exit(0)
+
+TEST_F(BusErrorHandlerDeathTest, ForeignFaultIsRepairedByItsOwnerAndWeStay) {
+  EXPECT_EXIT(
+      {
+        const struct sigaction owner = Handler(Repair, 0);
+        sigaction(SIGBUS, &owner, nullptr);
+        const BusErrorsCaught caught;
+        uint8_t* const foreign = MapGone();
+        TouchOne(foreign + kPage + 5);
+        EXIT_IF(repairs == 1 && last_address == foreign + kPage + 5 &&
+                was_blocked && Catches(MapGone()) && repairs == 1);
+      },
+      testing::ExitedWithCode(0), "");
+}
+
+TEST_F(BusErrorHandlerDeathTest, HandlerOfTheOlderKindIsCalledAsWell) {
+  EXPECT_EXIT(
+      {
+        struct sigaction owner {};
+        owner.sa_handler = RepairOldStyle;
+        sigaction(SIGBUS, &owner, nullptr);
+        const BusErrorsCaught caught;
+        to_repair = MapGone();
+        static_cast<void>(*to_repair);
+        kill(getpid(), SIGBUS);
+        EXIT_IF(repairs == 2 && Catches(MapGone()));
+      },
+      testing::ExitedWithCode(0), "");
+}
+
+TEST_F(BusErrorHandlerDeathTest, HandlerThatIsCalledOnceIsCalledOnce) {
+  EXPECT_EXIT(
+      {
+        const struct sigaction owner = Handler(Repair, SA_RESETHAND);
+        sigaction(SIGBUS, &owner, nullptr);
+        const BusErrorsCaught caught;
+        TouchOne(MapGone());
+        TouchOne(MapGone());
+      },
+      DiedOfBusError, "");
+  EXPECT_EXIT(
+      {
+        const struct sigaction owner = Handler(Repair, SA_RESETHAND);
+        sigaction(SIGBUS, &owner, nullptr);
+        {
+          const BusErrorsCaught caught;
+          TouchOne(MapGone());
+        }
+        struct sigaction now {};
+        sigaction(SIGBUS, nullptr, &now);
+        EXIT_IF(repairs == 1 && now.sa_handler == SIG_DFL);
+      },
+      testing::ExitedWithCode(0), "");
+}
+
+TEST_F(BusErrorHandlerDeathTest, SignalThatIsIgnoredIsSoButNoFaultIs) {
+  EXPECT_EXIT(
+      {
+        signal(SIGBUS, SIG_IGN);
+        const BusErrorsCaught caught;
+        kill(getpid(), SIGBUS);
+        EXIT_IF(Catches(MapGone()));
+      },
+      testing::ExitedWithCode(0), "");
+  EXPECT_EXIT(
+      {
+        signal(SIGBUS, SIG_IGN);
+        const BusErrorsCaught caught;
+        TouchOne(MapGone());
+      },
+      testing::KilledBySignal(SIGBUS), "");
+}
+
+TEST_F(BusErrorHandlerDeathTest,
+       HandlerOfALaterComerStaysAndGoesRoundNoCircle) {
+  EXPECT_EXIT(
+      {
+        signal(SIGBUS, SIG_DFL);
+        {
+          const BusErrorsCaught caught;
+          const struct sigaction later = Handler(PassOnAll, 0);
+          sigaction(SIGBUS, &later, &chained);
+          if (!Catches(MapGone()) || repairs != 1) _exit(2);
+        }
+        struct sigaction now {};
+        sigaction(SIGBUS, nullptr, &now);
+        if (now.sa_sigaction != PassOnAll) _exit(3);
+        for (int i = 0; i < 20; ++i) {
+          const BusErrorsCaught again;
+          if (!Catches(MapGone())) _exit(4);
+        }
+        sigaction(SIGBUS, nullptr, &now);
+        EXIT_IF(now.sa_sigaction == PassOnAll && repairs == 1);
+      },
+      testing::ExitedWithCode(0), "");
+  EXPECT_EXIT(
+      {
+        signal(SIGBUS, SIG_DFL);
+        {
+          const BusErrorsCaught caught;
+          const struct sigaction later = Handler(PassOnAll, 0);
+          sigaction(SIGBUS, &later, &chained);
+        }
+        const BusErrorsCaught again;
+        TouchOne(MapGone());
+      },
+      testing::KilledBySignal(SIGBUS), "");
+}
+
+// As a debugger and a core dump see it.
+TEST_F(BusErrorHandlerDeathTest, ProcessDiesOfTheSignalThatItGot) {
+  uint8_t* const gone = MapGone();
+  const pid_t child = fork();
+  if (child == 0) {
+    signal(SIGBUS, SIG_DFL);
+    const BusErrorsCaught caught;
+    ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
+    TouchOne(gone + 7);
+    _exit(0);
+  }
+  int status = 0;
+  siginfo_t last{};
+  int stops = 0;
+  while (waitpid(child, &status, 0) == child && WIFSTOPPED(status)) {
+    ++stops;
+    ptrace(PTRACE_GETSIGINFO, child, nullptr, &last);
+    ptrace(PTRACE_CONT, child, nullptr, WSTOPSIG(status));
+  }
+  munmap(gone, 2 * kPage);
+  EXPECT_EQ(stops, 2) << "for the handler, and for the default";
+  EXPECT_TRUE(testing::KilledBySignal(SIGBUS)(status)) << status;
+  EXPECT_EQ(last.si_code, BUS_ADRERR);
+  EXPECT_EQ(last.si_addr, gone + 7);
+}
+
+}  // namespace
+}  // namespace pagestall
