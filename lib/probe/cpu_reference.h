@@ -9,7 +9,7 @@ namespace pagestall {
 // so of sums over memory that its caches hold, always the same. A virtual CPU
 // may share a core with others that its guest does not see, and then computes
 // more slowly while they do: that looks like a change of what was measured
-// unless something that never changes is measured beside it.
+// unless something that never changes is measured beside it. Any thread.
 std::chrono::nanoseconds TimeCpuReference();
 
 }  // namespace pagestall

@@ -31,7 +31,7 @@ MappedFiles MappedFiles::Now(absl::Span<const std::string> paths) {
     resolved.push_back(
         absl::StrCat(" ", std::filesystem::canonical(path, ignored).string()));
   }
-  std::ifstream smaps("/proc/self/smaps");
+  std::ifstream smaps("/proc/thread-self/smaps");
   bool of_ours = false;
   for (std::string line; std::getline(smaps, line);) {
     absl::string_view rest = line;

@@ -10,7 +10,8 @@
 namespace pagestall {
 
 // What the kernel says of this process's mappings of some files
-// (/proc/self/smaps, proc_pid_smaps(5)).
+// (smaps, proc_pid_smaps(5)). Any thread, also when the first one of the
+// process has ended.
 struct MappedFiles {
   // VmFlags of the first of them, such as "rd sh mr mw me ms sd rr": sr and rr
   // are advice to read front to back and in no order, hg is for huge pages.
@@ -19,7 +20,8 @@ struct MappedFiles {
   uint64_t mapped_bytes = 0;  // Rss, of all of them
   uint64_t huge_bytes = 0;    // of those: FilePmdMapped, by huge pages
 
-  // The files must exist.
+  // The files must exist. Walks the tables of all that is mapped: milliseconds
+  // where that is much.
   static MappedFiles Now(absl::Span<const std::string> paths);
 };
 

@@ -8,9 +8,9 @@
 namespace pagestall {
 namespace {
 
-// A line of /proc/self/status such as "VmPTE:	      40 kB".
+// A line of /proc/thread-self/status such as "VmPTE:	      40 kB".
 std::optional<uint64_t> StatusBytes(absl::string_view name) {
-  const auto line = ProcLine("/proc/self/status", name);
+  const auto line = ProcLine("/proc/thread-self/status", name);
   if (!line) return std::nullopt;
   const auto kib =
       ProcNumber(absl::StripAsciiWhitespace(absl::StripSuffix(*line, " kB")));

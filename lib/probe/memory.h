@@ -10,7 +10,7 @@ namespace pagestall {
 // and the page tables of all that it has mapped (RssAnon and VmPTE,
 // proc_pid_status(5)). Not what the kernel holds for it, an io_uring say. The
 // kernel counts pages per CPU and may be some 100 KiB off. Empty where it does
-// not tell.
+// not tell. Any thread, also when the first one of the process has ended.
 std::optional<uint64_t> MemoryBytes();
 
 }  // namespace pagestall

@@ -11,7 +11,7 @@ namespace pagestall {
 
 // What follows `prefix` on the first line of `path`, a file of proc(5), that
 // begins with it and ends within the file's first 4 KiB. Empty where there is
-// none, or a sandbox hides the file.
+// none, or a sandbox hides the file. Any thread.
 std::optional<std::string> ProcLine(const std::string& path,
                                     absl::string_view prefix);
 

@@ -25,11 +25,11 @@ ThreadTimes ThreadTimes::Now() {
     pid_t id;
     if (!absl::SimpleAtoi(task->path().filename().string(), &id)) continue;
     // "<time on a CPU, in ns> <time waiting for one> <time slices>"
-    const std::string line =
-        ProcLine((task->path() / "schedstat").string(), "").value_or("");
+    const auto line = ProcLine((task->path() / "schedstat").string(), "");
+    if (!line) continue;  // it has ended meanwhile
     const auto ns =
-        ProcNumber(absl::string_view(line).substr(0, line.find(' ')));
-    now.times_[id] = std::chrono::nanoseconds(ns.value_or(0));
+        ProcNumber(absl::string_view(*line).substr(0, line->find(' ')));
+    if (ns) now.times_[id] = std::chrono::nanoseconds(*ns);
   }
   return now;
 }
@@ -41,7 +41,11 @@ std::optional<size_t> ThreadTimes::OthersSince(
   for (const auto& [id, time] : times_) {
     if (id == gettid()) continue;
     const auto then = before.times_.find(id);
-    if (then == before.times_.end() || time - then->second >= kWork) ++count;
+    // With less time than before it is another thread of the same number.
+    if (then == before.times_.end() || time < then->second ||
+        time - then->second >= kWork) {
+      ++count;
+    }
   }
   return count;
 }

@@ -11,7 +11,7 @@
 namespace pagestall {
 
 // The threads of this process, io_uring's workers among them, and the CPU time
-// that each has had (/proc/self/task, and schedstat of each).
+// that each has had (/proc/self/task, and schedstat of each). Any thread.
 class ThreadTimes {
  public:
   static ThreadTimes Now();

@@ -1,10 +1,12 @@
 #include "lib/probe/usage.h"
 
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "lib/probe/proc_line.h"
@@ -28,7 +30,7 @@ std::chrono::microseconds Time(const timeval& time) {
 
 std::optional<uint64_t> Difference(const std::optional<uint64_t>& after,
                                    const std::optional<uint64_t>& before) {
-  if (!after || !before) return std::nullopt;
+  if (!after || !before || *after < *before) return std::nullopt;
   return *after - *before;
 }
 
@@ -36,6 +38,41 @@ std::optional<uint64_t> Difference(const std::optional<uint64_t>& after,
 
 FaultsAndSwitches FaultsAndSwitches::OfThisThread() {
   return ResourceUsage(RUSAGE_THREAD);
+}
+
+absl::StatusOr<FaultsAndSwitches> FaultsAndSwitches::OfThread(pid_t thread) {
+  if (thread == gettid()) return OfThisThread();
+  const std::string directory = absl::StrCat("/proc/self/task/", thread);
+  const auto number = [&](absl::string_view name) {
+    const auto line = ProcLine(directory + "/status", name);
+    return line ? ProcNumber(*line) : std::nullopt;
+  };
+  // The name may hold anything, also a ')'.
+  const auto line = ProcLine(directory + "/stat", "");
+  const std::vector<absl::string_view> fields = absl::StrSplit(
+      absl::string_view(line.value_or("")).substr(line ? line->rfind(')') : 0),
+      ' ');
+  constexpr size_t kMinor = 8;
+  constexpr size_t kMajor = 10;
+  const auto voluntary = number("voluntary_ctxt_switches:\t");
+  const auto involuntary = number("nonvoluntary_ctxt_switches:\t");
+  if (fields.size() <= kMajor || !voluntary || !involuntary) {
+    return access("/proc/self/task", F_OK) == 0
+               ? absl::NotFoundError(
+                     absl::StrCat("faults and switches of thread ", thread,
+                                  ": it has ended"))
+               : absl::UnimplementedError(
+                     absl::StrCat("faults and switches of thread ", thread,
+                                  ": no /proc/self/task"));
+  }
+  const auto field = [&](size_t index) {
+    return static_cast<int64_t>(ProcNumber(fields[index]).value_or(0));
+  };
+  return FaultsAndSwitches{
+      .major_faults = field(kMajor),
+      .minor_faults = field(kMinor),
+      .voluntary_switches = static_cast<int64_t>(*voluntary),
+      .involuntary_switches = static_cast<int64_t>(*involuntary)};
 }
 
 FaultsAndSwitches FaultsAndSwitches::OfThisProcess() {
@@ -88,6 +125,17 @@ Usage Usage::Now() {
           .cpu_time = ProcessCpuTime(),
           .device_read_bytes = DeviceReadBytes(),
           .system = SystemUsage::Now()};
+}
+
+FaultsAndSwitches operator+(const FaultsAndSwitches& one,
+                            const FaultsAndSwitches& other) {
+  return {
+      .major_faults = one.major_faults + other.major_faults,
+      .minor_faults = one.minor_faults + other.minor_faults,
+      .voluntary_switches = one.voluntary_switches + other.voluntary_switches,
+      .involuntary_switches =
+          one.involuntary_switches + other.involuntary_switches,
+  };
 }
 
 FaultsAndSwitches operator-(const FaultsAndSwitches& after,

@@ -1,17 +1,23 @@
 #ifndef PAGESTALL_LIB_PROBE_USAGE_H_
 #define PAGESTALL_LIB_PROBE_USAGE_H_
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <cstdint>
 #include <optional>
 
+#include "absl/status/statusor.h"
+
 // What the kernel has counted. Now() and the like return totals since some
-// start; the difference of two is what happened in between.
+// start; the difference of two is what happened in between. Any thread may call
+// them, and none waits for a device.
 
 namespace pagestall {
 
 // getrusage(2). A fault on a page that read-ahead already has in flight counts
-// as minor although it sleeps.
+// as minor although it sleeps. A difference is one of the same thread's, or of
+// the process's.
 struct FaultsAndSwitches {
   int64_t major_faults = 0;
   int64_t minor_faults = 0;
@@ -19,6 +25,9 @@ struct FaultsAndSwitches {
   int64_t involuntary_switches = 0;  // it was preempted
 
   static FaultsAndSwitches OfThisThread();
+  // Of any thread of this process, by its gettid(2): from /proc/self/task,
+  // proc(5). NotFound when it has ended; Unimplemented where that is hidden.
+  static absl::StatusOr<FaultsAndSwitches> OfThread(pid_t thread);
   // All threads, and those that have ended.
   static FaultsAndSwitches OfThisProcess();
 };
@@ -34,7 +43,9 @@ std::chrono::microseconds ProcessCpuTime();
 // kernel or a sandbox hides it.
 std::optional<uint64_t> DeviceReadBytes();
 
-// What happened to the whole machine. Empty where the kernel does not tell.
+// What happened to the whole machine. Empty where the kernel does not tell, or
+// has counted backwards: the idle time in cpu_ticks may (proc_stat(5)), steal
+// after a migration.
 struct SystemUsage {
   // Time of all CPUs, and that part of it in which the hypervisor ran somebody
   // else instead (steal, proc_stat(5)); in clock ticks of 10 ms.
@@ -60,6 +71,8 @@ struct Usage {
   static Usage Now();
 };
 
+FaultsAndSwitches operator+(const FaultsAndSwitches& one,
+                            const FaultsAndSwitches& other);
 FaultsAndSwitches operator-(const FaultsAndSwitches& after,
                             const FaultsAndSwitches& before);
 SystemUsage operator-(const SystemUsage& after, const SystemUsage& before);

@@ -2,11 +2,18 @@
 
 #include <fcntl.h>
 #include <malloc.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
+#include <string>
+#include <thread>
 #include <vector>
 
 #include "lib/file/mapping.h"
+#include "lib/probe/proc_line.h"
 #include "test/sanitized.h"
 #include "test/status_matchers.h"
 #include "test/temporary_directory.h"
@@ -33,6 +40,29 @@ TEST(MemoryBytes, CountsOwnPagesAndPageTablesButNotThoseOfFiles) {
   std::vector<uint8_t> own(kTaken, 1);
   EXPECT_EQ(std::count(own.begin(), own.end(), 0), 0);
   EXPECT_GE(*MemoryBytes(), *before + kTaken / 2);
+}
+
+// Then /proc/self is that of a thread that is no more.
+TEST(MemoryBytes, IsKnownWhenTheFirstThreadHasEnded) {
+  if (!MemoryBytes()) GTEST_SKIP() << "no /proc/thread-self/status";
+  const pid_t child = fork();
+  if (child == 0) {
+    std::thread([] {
+      for (int i = 0; i < 1000; ++i) {
+        const auto state = ProcLine("/proc/self/status", "State:");
+        if (state && state->find('Z') != std::string::npos) {
+          _exit(MemoryBytes() ? 0 : 1);
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      }
+      _exit(2);
+    }).detach();
+    // Of the thread; GoogleTest catches what pthread_exit() throws.
+    syscall(SYS_exit, 0);
+  }
+  int status = -1;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
 }
 
 }  // namespace

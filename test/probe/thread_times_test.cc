@@ -1,10 +1,13 @@
 #include "lib/probe/thread_times.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
+#include <fstream>
+#include <latch>
 #include <mutex>
 #include <optional>
 #include <stop_token>
@@ -74,6 +77,51 @@ TEST(ThreadTimes, ThreadThatHasEndedIsNotKnown) {
   if (!before.OthersSince(before)) GTEST_SKIP() << "no /proc/self/task";
   StartAndJoinThread();
   EXPECT_EQ(AwaitOthersSince(before, 0), 0u);
+}
+
+// Asks the kernel for the number (ns_last_pid, the kernel's sysctl/kernel.rst).
+std::jthread StartWithId(pid_t id, std::stop_source& end) {
+  std::ofstream("/proc/sys/kernel/ns_last_pid") << id - 1 << std::flush;
+  std::latch started(1);
+  pid_t got = 0;
+  std::jthread thread([&started, &got, end] {
+    got = gettid();
+    started.count_down();
+    while (!end.stop_requested()) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  });
+  started.wait();
+  if (got != id) {
+    end.request_stop();
+    thread.join();
+  }
+  return thread;
+}
+
+TEST(ThreadTimes, ThreadThatHasTheNumberOfOneBeforeIsNew) {
+  StartAndJoinThread();
+  pid_t id = 0;
+  ThreadTimes before;
+  std::thread([&] {
+    id = gettid();
+    const auto end =
+        std::chrono::steady_clock::now() + std::chrono::milliseconds(50);
+    while (std::chrono::steady_clock::now() < end) {
+    }
+    before = ThreadTimes::Now();
+  }).join();
+  if (!before.OthersSince(before)) GTEST_SKIP() << "no /proc/self/task";
+  ASSERT_EQ(AwaitOthersSince(before, 0), 0u);
+  for (int i = 0; i < 20; ++i) {
+    std::stop_source end;
+    const std::jthread thread = StartWithId(id, end);
+    if (!thread.joinable()) continue;
+    EXPECT_EQ(ThreadTimes::Now().OthersSince(before), 1u);
+    end.request_stop();
+    return;
+  }
+  GTEST_SKIP() << "the kernel gives no thread a chosen number";
 }
 
 }  // namespace

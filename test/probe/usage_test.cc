@@ -1,9 +1,12 @@
 #include "lib/probe/usage.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
+#include <latch>
 #include <thread>
 #include <vector>
 
@@ -89,6 +92,61 @@ TEST(Usage, CpuTimeIsThatOfEveryThreadButNotOfSleep) {
   const Usage asleep = Usage::Now();
   std::this_thread::sleep_for(kBusy);
   EXPECT_LT((Usage::Now() - asleep).cpu_time, kBusy / 10);
+}
+
+TEST(Usage, ThreadsAreReadByTheirNumber) {
+  std::latch slept(1);
+  std::latch end(1);
+  std::atomic<pid_t> id = 0;
+  FaultsAndSwitches own;
+  std::thread other([&] {
+    for (int i = 0; i < 5; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    id = gettid();
+    own = FaultsAndSwitches::OfThisThread();
+    slept.count_down();
+    end.wait();
+  });
+  slept.wait();
+  const auto seen = FaultsAndSwitches::OfThread(id);
+  if (absl::IsUnimplemented(seen.status())) {
+    end.count_down();
+    other.join();
+    GTEST_SKIP() << seen.status();
+  }
+  ASSERT_THAT(seen, IsOk());
+  EXPECT_GE(seen->voluntary_switches, 5);
+  EXPECT_GE(seen->voluntary_switches, own.voluntary_switches);
+  EXPECT_LE(seen->voluntary_switches, own.voluntary_switches + 5);
+  EXPECT_GE(seen->minor_faults, own.minor_faults);
+  EXPECT_LE(seen->minor_faults, own.minor_faults + 100);
+  EXPECT_GE(seen->major_faults, own.major_faults);
+  EXPECT_GE(seen->involuntary_switches, own.involuntary_switches);
+  end.count_down();
+  other.join();
+  // join() returns before the kernel has taken the thread off its list.
+  for (int i = 0; i < 200 && FaultsAndSwitches::OfThread(id).ok(); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_THAT(
+      FaultsAndSwitches::OfThread(id),
+      IsError(absl::StatusCode::kNotFound, testing::HasSubstr("has ended")));
+  EXPECT_THAT(FaultsAndSwitches::OfThread(gettid()), IsOk());
+}
+
+TEST(Usage, WhatWasCountedBackwardsIsHidden) {
+  Usage before;
+  Usage after;
+  before.device_read_bytes = 2;
+  before.system.cpu_ticks = 2;
+  before.system.steal_ticks = 0;
+  after.device_read_bytes = 1;
+  after.system.cpu_ticks = 1;
+  after.system.steal_ticks = 1;
+  EXPECT_FALSE((after - before).device_read_bytes.has_value());
+  EXPECT_FALSE((after - before).system.cpu_ticks.has_value());
+  EXPECT_FALSE((after - before).system.StealPercent().has_value());
 }
 
 TEST(Usage, DifferenceOfWhatIsHiddenIsHidden) {
