@@ -1,8 +1,16 @@
 #include "lib/probe/executor_probe.h"
 
+#include <unistd.h>
+
+#include <algorithm>
+#include <asio/dispatch.hpp>
+#include <mutex>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "lib/probe/executor_epoll.h"
 
 namespace pagestall {
 namespace {
@@ -11,46 +19,185 @@ double Milliseconds(std::chrono::nanoseconds time) {
   return static_cast<double>(time.count()) / 1e6;
 }
 
+// "12.3 ms"; of several workers "at most 12.3, 99.0 ms of threads 7, 8".
+std::string Blocked(const ExecutorReport& report) {
+  if (!report.blocked.ok()) {
+    return std::string(report.blocked.status().message());
+  }
+  if (report.workers.size() == 1) {
+    return absl::StrFormat("%.1f ms", Milliseconds(report.blocked->at_least));
+  }
+  const auto time = [](std::string* out, const WorkerReport& worker) {
+    absl::StrAppendFormat(out, "%.1f", Milliseconds(worker.blocked->at_most));
+  };
+  const auto thread = [](std::string* out, const WorkerReport& worker) {
+    absl::StrAppend(out, worker.thread);
+  };
+  return absl::StrCat("at most ", absl::StrJoin(report.workers, ", ", time),
+                      " ms of threads ",
+                      absl::StrJoin(report.workers, ", ", thread));
+}
+
+void AddUp(ExecutorReport& report) {
+  report.blocked = BlockedTime();
+  report.usage = FaultsAndSwitches();
+  if (report.workers.empty()) {
+    const absl::Status unseen = absl::FailedPreconditionError(
+        "blocked time: no thread has run the executor in the window");
+    report.blocked = unseen;
+    report.usage = unseen;
+  }
+  for (const WorkerReport& worker : report.workers) {
+    if (!worker.blocked.ok()) {
+      report.blocked = worker.blocked.status();
+    } else if (report.blocked.ok()) {
+      report.blocked->at_least += worker.blocked->at_least;
+      report.blocked->at_most += worker.blocked->at_most;
+    }
+    if (!worker.usage.ok()) {
+      report.usage = worker.usage.status();
+    } else if (report.usage.ok()) {
+      report.usage = *report.usage + *worker.usage;
+    }
+  }
+}
+
 }  // namespace
 
 std::string ExecutorReport::ToString() const {
-  const std::string blocked_for =
-      blocked.ok() ? absl::StrFormat("%.1f ms", Milliseconds(blocked->at_least))
-                   : std::string(blocked.status().message());
+  const FaultsAndSwitches counts = usage.value_or(FaultsAndSwitches());
   return absl::StrFormat(
       "in %.1f ms: blocked %s; stalled %.1f %%, late p50 %.3f ms, p99 %.3f ms, "
       "p99.9 %.3f ms, max %.3f ms; faults %d major, %d minor; switches %d "
       "voluntary, %d involuntary",
-      Milliseconds(stalls.window), blocked_for, stalls.StalledPercent(),
+      Milliseconds(stalls.window), Blocked(*this), stalls.StalledPercent(),
       Milliseconds(stalls.Quantile(0.5)), Milliseconds(stalls.Quantile(0.99)),
       Milliseconds(stalls.Quantile(0.999)), Milliseconds(stalls.Quantile(1)),
-      thread.major_faults, thread.minor_faults, thread.voluntary_switches,
-      thread.involuntary_switches);
+      counts.major_faults, counts.minor_faults, counts.voluntary_switches,
+      counts.involuntary_switches);
 }
+
+// The threads that have been seen to run the executor. Outlives the probe by a
+// turn of the loop.
+class ExecutorProbe::Workers {
+ public:
+  void Begin(absl::StatusOr<int> epoll) {
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(begun_, true)) return;
+    epoll_ = std::move(epoll);
+    open_ = true;
+  }
+
+  // Measures the calling thread from now on, if that is not done.
+  void AddThisThread() {
+    const std::lock_guard lock(mutex_);
+    if (!open_ ||
+        std::any_of(workers_.begin(), workers_.end(), [](const Worker& worker) {
+          return worker.IsThisThread();
+        })) {
+      return;
+    }
+    Worker worker{
+        .thread = gettid(),
+        .clock = epoll_.ok() ? BlockedClock::Start(*epoll_) : epoll_.status(),
+        .blocked = {},
+        .usage = {}};
+    if (!worker.clock.ok()) worker.usage = FaultsAndSwitches::OfThisThread();
+    workers_.push_back(std::move(worker));
+  }
+
+  std::vector<WorkerReport> Take() {
+    const std::lock_guard lock(mutex_);
+    std::vector<WorkerReport> reports;
+    reports.reserve(workers_.size());
+    for (Worker& worker : workers_) reports.push_back(worker.Take());
+    for (WorkerReport& report : reports) {
+      if (reports.size() > 1 && report.blocked.ok()) {
+        report.blocked->at_least = std::chrono::nanoseconds(0);
+      }
+    }
+    std::erase_if(workers_,
+                  [](const Worker& worker) { return worker.has_ended; });
+    return reports;
+  }
+
+  void End() {
+    const std::lock_guard lock(mutex_);
+    open_ = false;
+    workers_.clear();
+  }
+
+ private:
+  struct Worker {
+    bool IsThisThread() const {
+      return clock.ok() ? (*clock)->MeasuresThisThread() : thread == gettid();
+    }
+
+    WorkerReport Take() {
+      // Asked first: what it did until its end is in this report.
+      const bool ended = clock.ok() && (*clock)->HasEnded();
+      WorkerReport report{
+          .thread = thread,
+          .blocked = clock.ok() ? (*clock)->Elapsed()
+                                : absl::StatusOr<BlockedTime>(clock.status()),
+          .usage = clock.ok() ? (*clock)->Usage()
+                              : FaultsAndSwitches::OfThread(thread)};
+      if (report.blocked.ok()) {
+        report.blocked =
+            *report.blocked - std::exchange(blocked, *report.blocked);
+      }
+      if (report.usage.ok()) {
+        report.usage = *report.usage - std::exchange(usage, *report.usage);
+      }
+      has_ended = ended || absl::IsNotFound(report.usage.status());
+      return report;
+    }
+
+    pid_t thread;
+    absl::StatusOr<std::unique_ptr<BlockedClock>> clock;
+    // At the start of the window.
+    BlockedTime blocked;
+    FaultsAndSwitches usage;
+    bool has_ended = false;
+  };
+
+  std::mutex mutex_;
+  bool begun_ = false;
+  bool open_ = false;
+  absl::StatusOr<int> epoll_;
+  std::vector<Worker> workers_;
+};
+
+ExecutorProbe::ExecutorProbe(const asio::any_io_executor& executor,
+                             const StallProbe::Options& options)
+    : executor_(executor),
+      workers_(std::make_shared<Workers>()),
+      stalls_(executor, options,
+              [workers = workers_] { workers->AddThisThread(); }) {}
+
+ExecutorProbe::~ExecutorProbe() { workers_->End(); }
 
 void ExecutorProbe::Start() {
-  thread_ = FaultsAndSwitches::OfThisThread();
+  workers_->Begin(EpollOf(executor_));
+  // At once if this thread runs the executor.
+  asio::dispatch(executor_, [workers = workers_] { workers->AddThisThread(); });
   stalls_.Start();
-  clock_ = BlockedClock::Start();
 }
 
-ExecutorReport ExecutorProbe::Take() { return Report(stalls_.Take()); }
-
-ExecutorReport ExecutorProbe::Stop() { return Report(stalls_.Stop()); }
-
-ExecutorReport ExecutorProbe::Report(Stalls stalls) {
+ExecutorReport ExecutorProbe::Take() {
   ExecutorReport report;
-  report.stalls = std::move(stalls);
-  if (clock_.ok()) {
-    const BlockedTime now = (*clock_)->Elapsed();
-    report.blocked = now - blocked_;
-    blocked_ = now;
-  } else {
-    report.blocked = clock_.status();
-  }
-  const FaultsAndSwitches now = FaultsAndSwitches::OfThisThread();
-  report.thread = now - thread_;
-  thread_ = now;
+  report.stalls = stalls_.Take();
+  report.workers = workers_->Take();
+  AddUp(report);
+  return report;
+}
+
+ExecutorReport ExecutorProbe::Stop() {
+  ExecutorReport report;
+  report.stalls = stalls_.Stop();
+  report.workers = workers_->Take();
+  AddUp(report);
+  workers_->End();
   return report;
 }
 

@@ -1,9 +1,12 @@
 #ifndef PAGESTALL_LIB_PROBE_EXECUTOR_PROBE_H_
 #define PAGESTALL_LIB_PROBE_EXECUTOR_PROBE_H_
 
+#include <sys/types.h>
+
 #include <asio/any_io_executor.hpp>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "blocked_clock.h"
@@ -12,30 +15,53 @@
 
 namespace pagestall {
 
+// What a thread that runs an executor did during a window, or that part of it
+// since it was first seen.
+struct WorkerReport {
+  pid_t thread;  // gettid(2)
+  // Of several workers, at_least is 0: those that are idle wait for one another
+  // on a condition variable, which cannot be told from somebody's lock.
+  // Unimplemented where the kernel or the executor does not tell.
+  absl::StatusOr<BlockedTime> blocked;
+  absl::StatusOr<FaultsAndSwitches> usage;
+};
+
 // What happened on an executor during a window.
 struct ExecutorReport {
   Stalls stalls;
-  // Of the executor's thread. Unimplemented where the kernel does not tell.
+  // In the order in which they were first seen; those that have ended in the
+  // window are among them.
+  std::vector<WorkerReport> workers;
+  // Of all workers, added up; an error of one of them, if there is any.
+  // FailedPrecondition where no thread has run the executor.
   absl::StatusOr<BlockedTime> blocked;
-  FaultsAndSwitches thread;
+  absl::StatusOr<FaultsAndSwitches> usage;
 
   // One line for a log.
   std::string ToString() const;
 };
 
-// Watches an executor and the one thread that runs it: stalls, blocked time,
-// faults and switches. All calls must come from that thread; before it runs the
-// executor or from what runs there. Must be destroyed before the execution
-// context is.
+// Watches an executor and the threads that run it: stalls, blocked time, faults
+// and switches. A worker is seen when it first runs a tick of the probe
+// (StallProbe). While others of the same context idle on a condition variable,
+// one waits for events, and that one runs the next tick: so only workers that
+// have not come back from somebody's code since the start may be missing.
+//
+// All calls may come from any thread, also when the workers have ended, and
+// wait for nothing but each other; Start() looks at each open descriptor
+// (EpollOf()). Must be destroyed before the execution context is. In a child of
+// fork(2) there is no worker to be seen.
 class ExecutorProbe {
  public:
   explicit ExecutorProbe(const asio::any_io_executor& executor)
       : ExecutorProbe(executor, StallProbe::Options()) {}
   ExecutorProbe(const asio::any_io_executor& executor,
-                const StallProbe::Options& options)
-      : stalls_(executor, options) {}
+                const StallProbe::Options& options);
+  ~ExecutorProbe();
+  ExecutorProbe(const ExecutorProbe&) = delete;
+  ExecutorProbe& operator=(const ExecutorProbe&) = delete;
 
-  // Opens the window. Call once.
+  // Opens the window. Only the first call does.
   void Start();
 
   // What happened since the start or the last call.
@@ -45,13 +71,11 @@ class ExecutorProbe {
   ExecutorReport Stop();
 
  private:
-  ExecutorReport Report(Stalls stalls);
+  class Workers;
 
+  const asio::any_io_executor executor_;
+  const std::shared_ptr<Workers> workers_;
   StallProbe stalls_;
-  absl::StatusOr<std::unique_ptr<BlockedClock>> clock_;
-  // At the start of the window.
-  BlockedTime blocked_;
-  FaultsAndSwitches thread_;
 };
 
 }  // namespace pagestall

@@ -1,26 +1,47 @@
 #include "lib/probe/expect_not_blocked.h"
 
+#include <iostream>
+
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "lib/probe/blocked_clock.h"
-#include "lib/probe/usage.h"
 
 namespace pagestall {
+namespace {
+
+double Milliseconds(std::chrono::nanoseconds time) {
+  return static_cast<double>(time.count()) / 1e6;
+}
+
+}  // namespace
 
 std::string BlockedForMoreThan(std::chrono::nanoseconds limit,
-                               absl::FunctionRef<void()> body) {
+                               absl::FunctionRef<void()> body, const char* file,
+                               int line) {
   const auto clock = BlockedClock::Start();
   if (!clock.ok()) return std::string(clock.status().message());
-  const FaultsAndSwitches before = FaultsAndSwitches::OfThisThread();
   body();
-  const BlockedTime blocked = (*clock)->Elapsed();
-  if (blocked.at_least <= limit) return "";
-  const FaultsAndSwitches usage = FaultsAndSwitches::OfThisThread() - before;
-  return absl::StrFormat(
-      "blocked this thread for %.3f ms, more than %.3f ms; page faults: %d "
-      "major, %d minor; it went to sleep %d times",
-      static_cast<double>(blocked.at_least.count()) / 1e6,
-      static_cast<double>(limit.count()) / 1e6, usage.major_faults,
-      usage.minor_faults, usage.voluntary_switches);
+  const absl::StatusOr<BlockedTime> blocked = (*clock)->Elapsed();
+  if (!blocked.ok()) return std::string(blocked.status().message());
+  if (blocked->at_most <= limit) return "";
+  const FaultsAndSwitches usage =
+      (*clock)->Usage().value_or(FaultsAndSwitches());
+  const std::string counts = absl::StrFormat(
+      "page faults: %d major, %d minor; it went to sleep %d times",
+      usage.major_faults, usage.minor_faults, usage.voluntary_switches);
+  if (blocked->at_least > limit) {
+    return absl::StrFormat(
+        "blocked this thread for %.3f ms, more than %.3f ms; %s",
+        Milliseconds(blocked->at_least), Milliseconds(limit), counts);
+  }
+  std::cerr << absl::StrFormat(
+                   "%swarning: may have blocked this thread for more than %.3f "
+                   "ms: for %.3f ms at least, %.3f ms at most; %s",
+                   file != nullptr ? absl::StrCat(file, ":", line, ": ") : "",
+                   Milliseconds(limit), Milliseconds(blocked->at_least),
+                   Milliseconds(blocked->at_most), counts)
+            << std::endl;
+  return "";
 }
 
 }  // namespace pagestall

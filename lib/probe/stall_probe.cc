@@ -33,31 +33,50 @@ double Stalls::StalledPercent() const {
          static_cast<double>(window.count());
 }
 
+namespace {
+
+Stalls Sorted(Stalls stalls) {
+  std::sort(stalls.lateness.begin(), stalls.lateness.end());
+  return stalls;
+}
+
+}  // namespace
+
 // Shared with the coroutine, which may outlive the probe by a turn of the loop.
 struct StallProbe::State {
-  State(const asio::any_io_executor& executor, const Options& chosen)
-      : strand(asio::make_strand(executor)), options(chosen) {}
+  State(const asio::any_io_executor& executor, const Options& chosen,
+        std::function<void()> chosen_on_tick)
+      : strand(asio::make_strand(executor)),
+        options(chosen),
+        on_tick(std::move(chosen_on_tick)) {}
+
+  // Adds what has been stalled until `now`.
+  void AddStalled(Clock::time_point now) {
+    const auto late_since = std::max(due + options.late, stalled_until);
+    if (late_since >= now) return;
+    seen.stalled += now - late_since;
+    stalled_until = now;
+  }
 
   // Records every tick that was due by `now`, and when the next one is.
   void CatchUp(Clock::time_point now) {
-    if (const auto oldest = now - due; oldest > options.late) {
-      seen.stalled += oldest - options.late;
-    }
+    AddStalled(now);
     for (; due <= now; due += options.period) {
       seen.lateness.push_back(now - due);
     }
   }
 
   Stalls TakeSeen(Clock::time_point now) {
+    AddStalled(now);
     seen.window = now - window_start;
     window_start = now;
-    std::sort(seen.lateness.begin(), seen.lateness.end());
     return std::exchange(seen, {});
   }
 
   static asio::awaitable<void> Tick(std::shared_ptr<State> state) {
     asio::steady_timer timer(state->strand);
     while (state->Await(timer)) {
+      if (state->on_tick) state->on_tick();
       asio::error_code cancelled;
       co_await timer.async_wait(
           asio::redirect_error(asio::use_awaitable, cancelled));
@@ -76,18 +95,21 @@ struct StallProbe::State {
 
   const asio::strand<asio::any_io_executor> strand;
   const Options options;
+  const std::function<void()> on_tick;
 
   std::mutex mutex;
+  bool started = false;
   bool running = false;
   Clock::time_point window_start;
   Clock::time_point due;
+  Clock::time_point stalled_until;  // as far as it has been counted
   Stalls seen;
   asio::steady_timer* timer = nullptr;  // the coroutine's; used on the strand
 };
 
 StallProbe::StallProbe(const asio::any_io_executor& executor,
-                       const Options& options)
-    : state_(std::make_shared<State>(executor, options)) {}
+                       const Options& options, std::function<void()> on_tick)
+    : state_(std::make_shared<State>(executor, options, std::move(on_tick))) {}
 
 StallProbe::~StallProbe() {
   try {
@@ -100,19 +122,23 @@ StallProbe::~StallProbe() {
 void StallProbe::Start() {
   {
     const std::lock_guard lock(state_->mutex);
+    if (std::exchange(state_->started, true)) return;
     state_->running = true;
-    state_->due = state_->window_start = Clock::now();
+    state_->due = state_->window_start = state_->stalled_until = Clock::now();
   }
   asio::co_spawn(state_->strand, State::Tick(state_), asio::detached);
 }
 
 Stalls StallProbe::Take() {
-  const std::lock_guard lock(state_->mutex);
-  return state_->TakeSeen(Clock::now());
+  std::unique_lock lock(state_->mutex);
+  if (!state_->running) return {};
+  Stalls seen = state_->TakeSeen(Clock::now());
+  lock.unlock();  // the executor need not wait for the rest
+  return Sorted(std::move(seen));
 }
 
 Stalls StallProbe::Stop() {
-  const std::lock_guard lock(state_->mutex);
+  std::unique_lock lock(state_->mutex);
   if (!std::exchange(state_->running, false)) return {};
   asio::post(state_->strand, [state = state_] {
     const std::lock_guard cancelling(state->mutex);
@@ -120,7 +146,9 @@ Stalls StallProbe::Stop() {
   });
   const Clock::time_point now = Clock::now();
   state_->CatchUp(now);
-  return state_->TakeSeen(now);
+  Stalls seen = state_->TakeSeen(now);
+  lock.unlock();
+  return Sorted(std::move(seen));
 }
 
 }  // namespace pagestall

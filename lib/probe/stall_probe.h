@@ -3,6 +3,7 @@
 
 #include <asio/any_io_executor.hpp>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -15,7 +16,8 @@ std::chrono::nanoseconds Quantile(
 
 // How late an executor ran what was due on it.
 struct Stalls {
-  // From the start, or the last Take(), until now.
+  // From the start, or the last Take(), until now. 0 before the start and after
+  // the stop.
   std::chrono::nanoseconds window{0};
   // The part of it in which something was overdue by more than
   // StallProbe::Options::late.
@@ -37,8 +39,9 @@ struct Stalls {
 // ticks that are 50, 49, 48, ... ms late.
 //
 // Works with any Asio executor, also one with several threads. All calls may
-// come from any thread. Keeps 8 bytes per period until they are taken. Must be
-// destroyed before the execution context is.
+// come from any thread, and wait for nothing but each other. Keeps 8 bytes per
+// period until they are taken. Must be destroyed before the execution context
+// is.
 class StallProbe {
  public:
   struct Options {
@@ -48,19 +51,23 @@ class StallProbe {
 
   explicit StallProbe(const asio::any_io_executor& executor)
       : StallProbe(executor, Options()) {}
-  StallProbe(const asio::any_io_executor& executor, const Options& options);
+  // `on_tick` is called on the executor, one call at a time, whenever it runs
+  // the coroutine; it must not throw.
+  StallProbe(const asio::any_io_executor& executor, const Options& options,
+             std::function<void()> on_tick = nullptr);
   ~StallProbe();
   StallProbe(const StallProbe&) = delete;
   StallProbe& operator=(const StallProbe&) = delete;
 
-  // Starts the coroutine; the first tick is due at once. Call once.
+  // Starts the coroutine; the first tick is due at once. Only the first call
+  // does.
   void Start();
 
-  // What was seen since the start or the last call. A stall belongs to the
-  // window in which it ends.
+  // What was seen since the start or the last call. A tick belongs to the
+  // window in which it ran, a stall to every window for its part of it.
   Stalls Take();
 
-  // The same, but a stall that has not ended counts until now. Ends the
+  // The same, with the ticks that are overdue. Ends the
   // coroutine, so that the execution context does not wait for it.
   Stalls Stop();
 

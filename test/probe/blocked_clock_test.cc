@@ -2,12 +2,16 @@
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
 #include <cerrno>
+#include <functional>
+#include <latch>
+#include <optional>
 #include <thread>
 
 #include "lib/file/file.h"
@@ -20,6 +24,7 @@ namespace pagestall {
 namespace {
 
 using testing::AllOf;
+using testing::Field;
 using testing::Ge;
 using testing::Le;
 using testing::Lt;
@@ -37,7 +42,7 @@ class BlockedClockTest : public testing::Test {
 
 TEST_F(BlockedClockTest, SleepCounts) {
   std::this_thread::sleep_for(50ms);
-  const BlockedTime blocked = clock_->Elapsed();
+  const BlockedTime blocked = *clock_->Elapsed();
   EXPECT_THAT(blocked.at_least, AllOf(Ge(49ms), Lt(75ms)));
   EXPECT_EQ(blocked.at_most, blocked.at_least);
 }
@@ -46,7 +51,7 @@ TEST_F(BlockedClockTest, ComputingDoesNotCountHoweverBusyTheMachine) {
   const Busy others(4);
   const auto clock = BlockedClock::Start();  // to start threads may sleep
   ComputeFor(100ms);
-  EXPECT_THAT((*clock)->Elapsed().at_most, Lt(2ms));
+  EXPECT_THAT((*clock)->Elapsed()->at_most, Lt(2ms));
 }
 
 TEST_F(BlockedClockTest, WaitForEventsDoesNotCount) {
@@ -54,7 +59,7 @@ TEST_F(BlockedClockTest, WaitForEventsDoesNotCount) {
   asio::steady_timer timer(context, 100ms);
   timer.async_wait([](const asio::error_code& /*error*/) {});
   context.run();
-  EXPECT_THAT(clock_->Elapsed().at_most, Lt(2ms));
+  EXPECT_THAT(clock_->Elapsed()->at_most, Lt(2ms));
 }
 
 TEST_F(BlockedClockTest, WaitForAnotherThreadsPostDoesNotCount) {
@@ -66,7 +71,7 @@ TEST_F(BlockedClockTest, WaitForAnotherThreadsPostDoesNotCount) {
     asio::post(context, [&] { open.reset(); });
   });
   context.run();
-  EXPECT_THAT(clock_->Elapsed().at_most, Lt(5ms));
+  EXPECT_THAT(clock_->Elapsed()->at_most, Lt(5ms));
 }
 
 TEST_F(BlockedClockTest, SleepBetweenWaitsCounts) {
@@ -83,7 +88,7 @@ TEST_F(BlockedClockTest, SleepBetweenWaitsCounts) {
   };
   next();
   context.run();
-  EXPECT_THAT(clock_->Elapsed().at_least, AllOf(Ge(49ms), Lt(75ms)));
+  EXPECT_THAT(clock_->Elapsed()->at_least, AllOf(Ge(49ms), Lt(75ms)));
 }
 
 // More waits than there are readings: what cannot be told apart lies between
@@ -102,7 +107,7 @@ TEST_F(BlockedClockTest, BoundsHoldAmongManyShortWaits) {
   };
   next();
   context.run();
-  const BlockedTime blocked = clock_->Elapsed();
+  const BlockedTime blocked = *clock_->Elapsed();
   EXPECT_LE(blocked.at_least, blocked.at_most);
   EXPECT_THAT(blocked.at_least, Le(60ms));
   EXPECT_THAT(blocked.at_most, AllOf(Ge(39ms), Lt(100ms)));
@@ -113,8 +118,8 @@ TEST_F(BlockedClockTest, ClocksOfOneThreadDoNotDisturbEachOther) {
   const auto inner = BlockedClock::Start();
   ASSERT_THAT(inner, IsOk());
   std::this_thread::sleep_for(30ms);
-  EXPECT_THAT((*inner)->Elapsed().at_least, AllOf(Ge(29ms), Lt(49ms)));
-  EXPECT_THAT(clock_->Elapsed().at_least, AllOf(Ge(49ms), Lt(90ms)));
+  EXPECT_THAT((*inner)->Elapsed()->at_least, AllOf(Ge(29ms), Lt(49ms)));
+  EXPECT_THAT(clock_->Elapsed()->at_least, AllOf(Ge(49ms), Lt(90ms)));
 }
 
 TEST_F(BlockedClockTest, OtherThreadsSleepDoesNotCount) {
@@ -125,7 +130,7 @@ TEST_F(BlockedClockTest, OtherThreadsSleepDoesNotCount) {
   });
   while (!done) {
   }
-  EXPECT_THAT(clock_->Elapsed().at_most, Lt(10ms));
+  EXPECT_THAT(clock_->Elapsed()->at_most, Lt(10ms));
 }
 
 TEST_F(BlockedClockTest, FaultOnASlowFileCounts) {
@@ -139,13 +144,152 @@ TEST_F(BlockedClockTest, FaultOnASlowFileCounts) {
 
   const auto clock = BlockedClock::Start();
   const volatile uint8_t cold = mapping->bytes()[0];
-  EXPECT_THAT((*clock)->Elapsed().at_least, AllOf(Ge(kDelay), Lt(2 * kDelay)));
+  EXPECT_THAT((*clock)->Elapsed()->at_least, AllOf(Ge(kDelay), Lt(2 * kDelay)));
   EXPECT_EQ(cold, 0);
 
   const auto again = BlockedClock::Start();
   const volatile uint8_t warm = mapping->bytes()[0];
-  EXPECT_THAT((*again)->Elapsed().at_most, Lt(2ms));
+  EXPECT_THAT((*again)->Elapsed()->at_most, Lt(2ms));
   EXPECT_EQ(warm, 0);
+}
+
+// A synchronous call that has an event loop of its own.
+void RunLoopOfItsOwn(std::chrono::milliseconds time) {
+  asio::io_context own;
+  asio::steady_timer reply(own, time);
+  reply.async_wait([](const asio::error_code& /*error*/) {});
+  own.run();
+}
+
+TEST_F(BlockedClockTest, LoopWithinALoopCounts) {
+  asio::io_context context;
+  asio::steady_timer timer(context, 10ms);
+  timer.async_wait([&](const asio::error_code& /*error*/) {
+    RunLoopOfItsOwn(50ms);
+    timer.expires_after(200ms);
+    timer.async_wait([](const asio::error_code& /*error*/) {});
+  });
+  context.run();
+  EXPECT_THAT(*clock_->Elapsed(),
+              AllOf(Field(&BlockedTime::at_least, Ge(30ms)),
+                    Field(&BlockedTime::at_most, Lt(150ms))));
+}
+
+TEST_F(BlockedClockTest, LoopWithinALoopThatHasNotWaitedYetCounts) {
+  asio::io_context context;
+  asio::steady_timer timer(context);
+  asio::post(context, [] { RunLoopOfItsOwn(50ms); });
+  context.run();
+  EXPECT_THAT(clock_->Elapsed()->at_least, AllOf(Ge(30ms), Lt(100ms)));
+}
+
+// Only the outer wait tells that the first was one within.
+TEST_F(BlockedClockTest, LoopThatTurnsOutToBeWithinAnotherCountsFromThenOn) {
+  asio::io_context own;
+  asio::io_context context;
+  asio::steady_timer reply(own, 50ms);
+  reply.async_wait([](const asio::error_code& /*error*/) {});
+  std::optional<asio::steady_timer> timer;
+  asio::post(context, [&] {
+    own.run();
+    EXPECT_THAT(clock_->Elapsed()->at_least, Lt(20ms));
+    timer.emplace(context, 200ms);
+    timer->async_wait([](const asio::error_code& /*error*/) {});
+  });
+  context.run();
+  EXPECT_THAT(*clock_->Elapsed(),
+              AllOf(Field(&BlockedTime::at_least, Ge(30ms)),
+                    Field(&BlockedTime::at_most, Lt(150ms))));
+}
+
+TEST_F(BlockedClockTest, WaitOnAnotherDescriptorThanTheGivenCounts) {
+  const int own = epoll_create1(EPOLL_CLOEXEC);
+  const int others = epoll_create1(EPOLL_CLOEXEC);
+  const auto clock = BlockedClock::Start(own);
+  ASSERT_THAT(clock, IsOk());
+  struct epoll_event none {};
+  epoll_wait(others, &none, 1, 50);
+  epoll_wait(own, &none, 1, 200);
+  EXPECT_THAT(*(*clock)->Elapsed(),
+              AllOf(Field(&BlockedTime::at_least, Ge(49ms)),
+                    Field(&BlockedTime::at_most, Lt(150ms))));
+  close(own);
+  close(others);
+}
+
+// A thread that is measured, and does what it is told.
+class Measured {
+ public:
+  explicit Measured(const std::function<void()>& body)
+      : thread_([this, body] {
+          clock_ = *BlockedClock::Start();
+          started_.count_down();
+          body();
+        }) {
+    started_.wait();
+  }
+  const BlockedClock& clock() const { return *clock_; }
+  void Join() { thread_.join(); }
+
+ private:
+  std::latch started_{1};
+  std::unique_ptr<BlockedClock> clock_;
+  std::jthread thread_;
+};
+
+TEST_F(BlockedClockTest, IsReadByAnotherThreadInTheMidstOfASleep) {
+  Measured other([] { std::this_thread::sleep_for(300ms); });
+  std::this_thread::sleep_for(100ms);
+  const auto first = other.clock().Elapsed();
+  std::this_thread::sleep_for(100ms);
+  const auto second = other.clock().Elapsed();
+  other.Join();
+  ASSERT_THAT(first, IsOk());
+  ASSERT_THAT(second, IsOk());
+  EXPECT_THAT(first->at_least, AllOf(Ge(80ms), Le(300ms)));
+  EXPECT_THAT((*second - *first).at_least, AllOf(Ge(80ms), Le(300ms)));
+  EXPECT_THAT(other.clock().Elapsed()->at_least, AllOf(Ge(299ms), Lt(400ms)));
+  EXPECT_THAT(clock_->Elapsed()->at_least, Ge(250ms)) << "its own sleep";
+}
+
+TEST_F(BlockedClockTest, WaitForEventsIsReadByAnotherThreadInItsMidst) {
+  Measured other([] { RunLoopOfItsOwn(200ms); });
+  std::this_thread::sleep_for(100ms);
+  EXPECT_THAT(other.clock().Elapsed()->at_most, Lt(20ms));
+  other.Join();
+  EXPECT_THAT(other.clock().Elapsed()->at_most, Lt(20ms));
+}
+
+TEST_F(BlockedClockTest, SaysAfterItsThreadsEndWhatWasUntilThen) {
+  std::optional<Measured> other(std::in_place,
+                                [] { std::this_thread::sleep_for(30ms); });
+  EXPECT_FALSE(other->clock().HasEnded());
+  other->Join();
+  std::this_thread::sleep_for(100ms);
+  EXPECT_TRUE(other->clock().HasEnded());
+  EXPECT_FALSE(other->clock().MeasuresThisThread());
+  EXPECT_THAT(other->clock().Elapsed()->at_least, AllOf(Ge(29ms), Lt(90ms)));
+  EXPECT_THAT(other->clock().Usage()->voluntary_switches, AllOf(Ge(1), Lt(20)));
+  other.reset();
+  // Nothing of it is left to this thread.
+  const auto clock = BlockedClock::Start();
+  RunLoopOfItsOwn(100ms);
+  EXPECT_THAT((*clock)->Elapsed()->at_most, Lt(20ms));
+}
+
+TEST_F(BlockedClockTest, IsRefusedInAChildWhichMayHaveItsOwn) {
+  const pid_t child = fork();
+  if (child == 0) {
+    const bool refused = absl::IsFailedPrecondition(clock_->Elapsed().status());
+    clock_.reset();
+    const auto own = BlockedClock::Start();
+    std::this_thread::sleep_for(20ms);
+    const bool measured = own.ok() && (*own)->Elapsed()->at_least >= 19ms;
+    _exit(refused && measured ? 0 : 1);
+  }
+  int status = -1;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
 }
 
 // The library's epoll_wait() is the C library's to everybody else.

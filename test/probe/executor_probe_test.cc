@@ -4,16 +4,22 @@
 
 #include <fcntl.h>
 #include <gtest/gtest-spi.h>
+#include <unistd.h>
 
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
+#include <asio/strand.hpp>
 #include <asio/thread_pool.hpp>
 #include <asio/use_awaitable.hpp>
+#include <atomic>
 #include <functional>
+#include <optional>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "lib/file/file.h"
 #include "lib/file/mapping.h"
@@ -28,6 +34,7 @@ namespace {
 using testing::AllOf;
 using testing::Ge;
 using testing::HasSubstr;
+using testing::Le;
 using testing::Lt;
 
 // Waits before and after `body`, so that the probe is at its pace around it.
@@ -72,7 +79,7 @@ TEST(ExecutorProbe, IdleExecutorShowsNothing) {
   const auto ticks = static_cast<size_t>(report.stalls.window / 1ms);
   EXPECT_EQ(report.stalls.lateness.size(), ticks + 1);
   EXPECT_LT(report.stalls.Quantile(0.5), 20ms);
-  EXPECT_EQ(report.thread.major_faults, 0);
+  EXPECT_EQ(report.usage->major_faults, 0);
 }
 
 TEST(ExecutorProbe, SleepIsAStallAndBlocked) {
@@ -81,7 +88,7 @@ TEST(ExecutorProbe, SleepIsAStallAndBlocked) {
   ExpectStallOf(50ms, report.stalls);
   ASSERT_THAT(report.blocked, IsOk());
   EXPECT_THAT(report.blocked->at_least, AllOf(Ge(49ms), Lt(75ms)));
-  EXPECT_GE(report.thread.voluntary_switches, 1);
+  EXPECT_GE(report.usage->voluntary_switches, 1);
 }
 
 TEST(ExecutorProbe, ComputingIsAStallAndNotBlocked) {
@@ -107,7 +114,7 @@ TEST(ExecutorProbe, FaultOnASlowFileIsAStallAndBlocked) {
   ExpectStallOf(kDelay, report.stalls);
   ASSERT_THAT(report.blocked, IsOk());
   EXPECT_THAT(report.blocked->at_least, AllOf(Ge(kDelay), Lt(2 * kDelay)));
-  EXPECT_EQ(report.thread.major_faults, 1);
+  EXPECT_EQ(report.usage->major_faults, 1);
 }
 
 TEST(ExecutorProbe, StallThatHasNotEndedCountsUntilTheStop) {
@@ -154,6 +161,170 @@ TEST(ExecutorProbe, EachTakeIsAWindowOfItsOwn) {
   EXPECT_LT(reports[1].stalls.stalled, reports[1].stalls.window);
 }
 
+TEST(ExecutorProbe, LoopWithinACoroutineIsBlocked) {
+  const ExecutorReport report = Watch([] {
+    asio::io_context own;
+    asio::steady_timer reply(own, 50ms);
+    reply.async_wait([](const asio::error_code& /*error*/) {});
+    own.run();
+  });
+  ASSERT_THAT(report.blocked, IsOk());
+  EXPECT_THAT(report.blocked->at_least, AllOf(Ge(30ms), Lt(150ms)));
+}
+
+// Runs a context on threads of its own until it is destroyed.
+class Running {
+ public:
+  explicit Running(int threads) {
+    for (int i = 0; i < threads; ++i) {
+      threads_.emplace_back([this] { context_.run(); });
+    }
+  }
+  asio::io_context& context() { return context_; }
+  void Join() {
+    open_.reset();
+    threads_.clear();
+  }
+
+ private:
+  asio::io_context context_;
+  asio::executor_work_guard<asio::io_context::executor_type> open_{
+      context_.get_executor()};
+  std::vector<std::jthread> threads_;
+};
+
+void ExpectSense(const ExecutorReport& report) {
+  EXPECT_FALSE(report.workers.empty());
+  for (const WorkerReport& worker : report.workers) {
+    ASSERT_THAT(worker.blocked, IsOk());
+    EXPECT_GE(worker.blocked->at_least, 0ms);
+    EXPECT_LE(worker.blocked->at_least, worker.blocked->at_most);
+    EXPECT_LE(worker.blocked->at_most, report.stalls.window + 50ms);
+    ASSERT_THAT(worker.usage, IsOk());
+    EXPECT_GE(worker.usage->minor_faults, 0);
+    EXPECT_GE(worker.usage->major_faults, 0);
+    EXPECT_GE(worker.usage->voluntary_switches, 0);
+    EXPECT_GE(worker.usage->involuntary_switches, 0);
+  }
+}
+
+TEST(ExecutorProbe, MeasuresTheWorkerWhateverThreadAsks) {
+  Running running(1);
+  ExecutorProbe probe(running.context().get_executor());
+  probe.Start();
+  asio::post(running.context(), [] { std::this_thread::sleep_for(200ms); });
+  std::this_thread::sleep_for(100ms);
+  const ExecutorReport within = probe.Take();
+  std::this_thread::sleep_for(200ms);
+  const ExecutorReport after = probe.Stop();
+  running.Join();
+  ExpectSense(within);
+  ExpectSense(after);
+  ASSERT_EQ(within.workers.size(), 1u);
+  EXPECT_NE(within.workers[0].thread, gettid());
+  EXPECT_THAT(within.blocked->at_least, AllOf(Ge(50ms), Le(200ms)));
+  EXPECT_THAT(after.blocked->at_least, AllOf(Ge(50ms), Le(200ms)));
+  EXPECT_THAT(within.blocked->at_least + after.blocked->at_least,
+              AllOf(Ge(199ms), Lt(280ms)));
+  EXPECT_GE(within.stalls.StalledPercent(), 40);
+  EXPECT_LE(within.stalls.StalledPercent(), 100);
+  EXPECT_GE(after.stalls.StalledPercent(), 20);
+  EXPECT_LE(after.stalls.StalledPercent(), 100);
+}
+
+TEST(ExecutorProbe, WorkersThatRunOneContextAreMeasuredEachByItself) {
+  constexpr int kThreads = 3;
+  Running running(kThreads);
+  ExecutorProbe probe(running.context().get_executor());
+  probe.Start();
+  ExecutorReport report;
+  int windows = 0;
+  do {  // until all have had their turn
+    std::this_thread::sleep_for(100ms);
+    report = probe.Take();
+    ExpectSense(report);
+  } while (report.workers.size() < kThreads && ++windows < 100);
+  ASSERT_EQ(report.workers.size(), size_t{kThreads});
+  std::atomic<pid_t> computing = 0;
+  asio::post(running.context(), [&] {
+    computing = gettid();
+    ComputeFor(300ms);
+  });
+  while (computing == 0) std::this_thread::sleep_for(1ms);
+  probe.Take();
+  std::this_thread::sleep_for(200ms);
+  report = probe.Stop();
+  running.Join();
+  ExpectSense(report);
+  for (const WorkerReport& worker : report.workers) {
+    EXPECT_EQ(worker.blocked->at_least, 0ms) << "may be idle";
+    if (worker.thread != computing) continue;
+    EXPECT_EQ(worker.usage->voluntary_switches, 0);
+    EXPECT_LT(worker.blocked->at_most, 150ms) << "for it has computed";
+  }
+  EXPECT_THAT(report.ToString(),
+              AllOf(HasSubstr(": blocked at most "), HasSubstr(" of threads "),
+                    HasSubstr(std::to_string(computing))));
+}
+
+TEST(ExecutorProbe, WorksOnAThreadPoolAndOnAStrand) {
+  asio::thread_pool pool(2);
+  {
+    ExecutorProbe probe(pool.get_executor());
+    ExecutorProbe on_strand(asio::make_strand(pool.get_executor()));
+    probe.Start();
+    on_strand.Start();
+    std::this_thread::sleep_for(100ms);
+    ExpectSense(probe.Stop());
+    ExpectSense(on_strand.Stop());
+  }
+  pool.join();
+}
+
+TEST(ExecutorProbe, ReportsWorkersThatHaveEndedOnce) {
+  Running running(1);
+  ExecutorProbe probe(running.context().get_executor());
+  probe.Start();
+  std::this_thread::sleep_for(20ms);
+  asio::post(running.context(), [] { std::this_thread::sleep_for(50ms); });
+  asio::post(running.context(), [&] { running.context().stop(); });
+  running.Join();
+  const ExecutorReport report = probe.Take();
+  ExpectSense(report);
+  EXPECT_THAT(report.blocked->at_least, AllOf(Ge(49ms), Lt(100ms)));
+  EXPECT_THAT(probe.Take().blocked,
+              IsError(absl::StatusCode::kFailedPrecondition,
+                      HasSubstr("no thread has run the executor")));
+}
+
+TEST(ExecutorProbe, SaysThatNobodyRunsTheExecutor) {
+  asio::io_context context;
+  ExecutorProbe probe(context.get_executor());
+  probe.Start();
+  std::this_thread::sleep_for(10ms);
+  const ExecutorReport report = probe.Stop();
+  EXPECT_TRUE(report.workers.empty());
+  EXPECT_THAT(report.blocked, IsError(absl::StatusCode::kFailedPrecondition,
+                                      HasSubstr("no thread has run")));
+  EXPECT_THAT(report.ToString(), HasSubstr("blocked time: no thread"));
+}
+
+TEST(ExecutorProbe, ThatWasDestroyedByAnotherThreadLeavesNothingBehind) {
+  {
+    Running running(1);
+    std::optional<ExecutorProbe> probe(running.context().get_executor());
+    probe->Start();
+    std::this_thread::sleep_for(20ms);
+    running.context().stop();
+    running.Join();
+    probe.reset();
+  }
+  asio::io_context context;
+  asio::steady_timer timer(context, 100ms);
+  timer.async_wait([](const asio::error_code& /*error*/) {});
+  EXPECT_EQ(BlockedForMoreThan(20ms, [&] { context.run(); }), "");
+}
+
 TEST(ExecutorProbe, ReportIsALineForALog) {
   const std::string line =
       Watch([] { std::this_thread::sleep_for(20ms); }).ToString();
@@ -190,6 +361,39 @@ TEST(StallProbe, PeriodAndThresholdCanBeChosen) {
   EXPECT_LE(stalls.stalled, stalls.window - 50ms);
 }
 
+TEST(StallProbe, HasNothingToSayBeforeTheStartAndAfterTheStop) {
+  asio::io_context context;
+  StallProbe probe(context.get_executor());
+  EXPECT_EQ(probe.Take().window, 0ms);
+  EXPECT_EQ(probe.Stop().window, 0ms);
+  probe.Start();
+  std::this_thread::sleep_for(5ms);
+  EXPECT_GE(probe.Stop().window, 5ms);
+  std::this_thread::sleep_for(5ms);
+  EXPECT_EQ(probe.Take().window, 0ms);
+  probe.Start();  // only the first does
+  EXPECT_EQ(probe.Stop().window, 0ms);
+  context.run();
+}
+
+// By a thread that need not wait for the executor.
+TEST(StallProbe, StallIsOfEachWindowForItsPartOfIt) {
+  asio::io_context context;
+  StallProbe probe(context.get_executor());
+  probe.Start();
+  asio::post(context, [] { std::this_thread::sleep_for(200ms); });
+  std::jthread runner([&] { context.run(); });
+  std::this_thread::sleep_for(100ms);
+  const Stalls within = probe.Take();
+  std::this_thread::sleep_for(200ms);
+  const Stalls after = probe.Stop();
+  EXPECT_GE(within.stalled, 50ms);
+  EXPECT_LE(within.stalled, within.window);
+  EXPECT_GE(after.stalled, 30ms);
+  EXPECT_LE(after.stalled, after.window);
+  EXPECT_GE(after.Quantile(1), 150ms) << "of ticks that were due before";
+}
+
 TEST(StallProbe, ThatIsNeverStoppedDoesNotKeepTheExecutorFromEnding) {
   asio::io_context context;
   {
@@ -219,6 +423,54 @@ TEST(ExpectNotBlocked, PassesWhatComputesAndFailsWhatSleeps) {
   EXPECT_NONFATAL_FAILURE(
       EXPECT_NOT_BLOCKED(10ms, std::this_thread::sleep_for(30ms)),
       "blocked this thread for 3");
+}
+
+TEST(ExpectNotBlocked, FailsWhatBlocksInALoopOfItsOwn) {
+  asio::io_context context;
+  asio::steady_timer keep(context);
+  asio::post(context, [] {
+    asio::io_context own;
+    asio::steady_timer reply(own, 35ms);
+    reply.async_wait([](const asio::error_code& /*error*/) {});
+    own.run();
+  });
+  EXPECT_NONFATAL_FAILURE(EXPECT_NOT_BLOCKED(10ms, context.run()),
+                          "blocked this thread for ");
+}
+
+// Turns too short to be measured each: what was between the waits may have been
+// sleep.
+void TurnOften() {
+  asio::io_context context;
+  asio::steady_timer timer(context);
+  int turns = 0;
+  const std::function<void()> next = [&] {
+    if (++turns > 300) return;
+    timer.expires_after(100us);
+    timer.async_wait([&](const asio::error_code& /*error*/) {
+      ComputeFor(100us);
+      next();
+    });
+  };
+  next();
+  context.run();
+}
+
+TEST(ExpectNotBlocked, WarnsWhereItCannotBeTold) {
+  constexpr int kTries = 20;  // other load may make it certain
+  std::string warning;
+  for (int i = 0; i < kTries && warning.empty(); ++i) {
+    testing::internal::CaptureStderr();
+    const std::string failure =
+        BlockedForMoreThan(5ms, TurnOften, "file.cc", 7);
+    warning = testing::internal::GetCapturedStderr();
+    EXPECT_TRUE(failure.empty() || warning.empty());
+  }
+  EXPECT_THAT(
+      warning,
+      AllOf(HasSubstr("file.cc:7: warning: may have blocked this thread "
+                      "for more than 5.000 ms"),
+            HasSubstr(" ms at most")));
 }
 
 }  // namespace

@@ -1,0 +1,287 @@
+#include "lib/probe/thread_ledger.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+
+namespace pagestall {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::nanoseconds;
+
+std::optional<nanoseconds> TimeOf(clockid_t clock) {
+  struct timespec time {};
+  if (clock_gettime(clock, &time) != 0) return std::nullopt;
+  return std::chrono::seconds(time.tv_sec) + nanoseconds(time.tv_nsec);
+}
+
+nanoseconds Wall() { return *TimeOf(CLOCK_MONOTONIC); }
+
+// The calling thread's; null before its first clock, and when it is ending.
+constinit thread_local ThreadLedger* current = nullptr;
+constinit thread_local bool is_ending = false;
+
+// Another thread may hold the ledger's mutex, which no child inherits.
+[[maybe_unused]] const int kForks =
+    pthread_atfork(nullptr, nullptr, [] { current = nullptr; });
+
+}  // namespace
+
+bool ClockBook::IsNews(const EpollWait& wait) const {
+  return !is_given_ && (!epoll_ || wait.frame > frame_);
+}
+
+void ClockBook::Learn(const EpollWait& wait) {
+  // What was taken for the executor's was nested there, as was all the rest.
+  if (epoll_ && *epoll_ != wait.epoll) blocked_ = {slept_, slept_};
+  epoll_ = wait.epoll;
+  frame_ = wait.frame;
+}
+
+void ClockBook::AddWait(const EpollWait& wait, nanoseconds time) {
+  if (wait.epoll == epoll_) waited_ += time;
+}
+
+void ClockBook::Settle(nanoseconds wall, nanoseconds sleep) {
+  const nanoseconds at_least = std::max(sleep - waited_, nanoseconds(0));
+  blocked_.at_least += at_least;
+  blocked_.at_most += std::max(std::min(sleep, wall - waited_), at_least);
+  slept_ += sleep;
+  waited_ = nanoseconds(0);
+}
+
+struct ThreadLedger::Owner {
+  ~Owner() {
+    if (ledger) ledger->End();
+    is_ending = true;
+  }
+  std::shared_ptr<ThreadLedger> ledger;
+};
+
+ThreadLedger::Owner& ThreadLedger::OwnerOfThisThread() {
+  static thread_local Owner owner;
+  return owner;
+}
+
+absl::StatusOr<std::shared_ptr<ThreadLedger>> ThreadLedger::OfThisThread() {
+  if (is_ending) {
+    return absl::FailedPreconditionError(
+        "blocked time: the thread is about to end");
+  }
+  Owner& owner = OwnerOfThisThread();
+  if (owner.ledger && owner.ledger->process_ == getpid()) return owner.ledger;
+  std::shared_ptr<ThreadLedger> ledger(new ThreadLedger);
+  if (absl::Status status = ledger->Open(); !status.ok()) return status;
+  owner.ledger = ledger;
+  current = ledger.get();
+  return ledger;
+}
+
+ThreadLedger* ThreadLedger::OfThisThreadIfUsed() {
+  ThreadLedger* const ledger = current;
+  return ledger != nullptr && ledger->clocks_ > 0 ? ledger : nullptr;
+}
+
+bool ThreadLedger::IsOfThisThread() const { return this == current; }
+
+bool ThreadLedger::HasEnded() {
+  if (process_ != getpid()) return true;
+  const std::lock_guard lock(mutex_);
+  return has_ended_;
+}
+
+absl::Status ThreadLedger::Open() {
+  process_ = getpid();
+  thread_ = gettid();
+  absl::StatusOr<File> file =
+      File::Open("/proc/thread-self/schedstat", O_RDONLY);
+  if (!file.ok()) {
+    return absl::UnimplementedError(
+        absl::StrCat("blocked time: ", file.status().message(),
+                     "; it needs a kernel with CONFIG_SCHED_INFO"));
+  }
+  schedstat_ = *std::move(file);
+  pthread_getcpuclockid(pthread_self(), &cpu_clock_);
+  pthread_attr_t attributes;
+  if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
+    void* begin = nullptr;
+    size_t size = 0;
+    pthread_attr_getstack(&attributes, &begin, &size);
+    pthread_attr_destroy(&attributes);
+    stack_begin_ = reinterpret_cast<uintptr_t>(begin);
+    stack_end_ = stack_begin_ + size;
+  }
+  return absl::OkStatus();
+}
+
+void ThreadLedger::End() {
+  if (process_ != getpid()) return;
+  const std::lock_guard lock(mutex_);
+  Settle().IgnoreError();  // of itself it can be read
+  has_ended_ = true;
+  current = nullptr;
+}
+
+absl::Status ThreadLedger::Add(ClockBook& book) {
+  const std::lock_guard lock(mutex_);
+  if (books_.empty()) {
+    absl::StatusOr<Reading> now = Read();
+    if (!now.ok()) return now.status();
+    last_ = *now;
+    credit_ = {};
+    credited_ = last_.wall;
+  } else if (absl::Status status = Settle(); !status.ok()) {
+    return status;
+  }
+  book.usage_at_start = last_.usage;
+  books_.push_back(&book);
+  ++clocks_;
+  return absl::OkStatus();
+}
+
+void ThreadLedger::Remove(ClockBook& book) {
+  if (process_ != getpid()) return;
+  const std::lock_guard lock(mutex_);
+  clocks_ -= static_cast<int>(std::erase(books_, &book));
+}
+
+absl::Status ThreadLedger::LockAndSettle(std::unique_lock<std::mutex>& lock) {
+  if (process_ != getpid()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("blocked time: thread ", thread_, " is one of process ",
+                     process_, ", of which this is a child (fork(2))"));
+  }
+  lock.lock();
+  return Settle();
+}
+
+absl::StatusOr<BlockedTime> ThreadLedger::Blocked(ClockBook& book) {
+  std::unique_lock lock(mutex_, std::defer_lock);
+  if (absl::Status status = LockAndSettle(lock); !status.ok()) return status;
+  return book.blocked();
+}
+
+absl::StatusOr<FaultsAndSwitches> ThreadLedger::Usage(ClockBook& book) {
+  std::unique_lock lock(mutex_, std::defer_lock);
+  if (absl::Status status = LockAndSettle(lock); !status.ok()) return status;
+  return last_.usage - book.usage_at_start;
+}
+
+void ThreadLedger::BeginWait(EpollWait wait) {
+  const std::lock_guard lock(mutex_);
+  Learn(wait);
+  wait_began_ = Wall();
+  if (MayRead(wait_began_)) {
+    Settle().IgnoreError();
+    wait_began_ = last_.wall;
+  }
+  wait_ = wait;
+}
+
+void ThreadLedger::Poll(EpollWait wait) {
+  const std::lock_guard lock(mutex_);
+  Learn(wait);
+}
+
+void ThreadLedger::Learn(EpollWait wait) {
+  // A coroutine with a stack of its own runs within the loop.
+  if (wait.frame < stack_begin_ || wait.frame >= stack_end_) wait.frame = 0;
+  for (ClockBook* book : books_) {
+    if (!book->IsNews(wait)) continue;
+    Settle().IgnoreError();
+    book->Learn(wait);
+  }
+}
+
+void ThreadLedger::EndWait() {
+  const std::lock_guard lock(mutex_);
+  const nanoseconds now = Wall();
+  for (ClockBook* book : books_) book->AddWait(*wait_, now - wait_began_);
+  wait_.reset();
+  if (MayRead(now)) Settle().IgnoreError();
+}
+
+// Ends the interval now, and begins another.
+absl::Status ThreadLedger::Settle() {
+  if (has_ended_) return absl::OkStatus();
+  absl::StatusOr<Reading> now = Read();
+  if (!now.ok()) return now.status();
+  const nanoseconds wall = now->wall - last_.wall;
+  // A thread that another has found asleep, need not have gone to sleep since.
+  const bool has_slept =
+      now->usage.voluntary_switches != last_.usage.voluntary_switches ||
+      !last_.by_itself;
+  const nanoseconds sleep = has_slept
+                                ? std::clamp(wall - (now->cpu - last_.cpu) -
+                                                 (now->queued - last_.queued),
+                                             nanoseconds(0), wall)
+                                : nanoseconds(0);
+  for (ClockBook* book : books_) {
+    if (wait_) book->AddWait(*wait_, now->wall - wait_began_);
+    book->Settle(wall, sleep);
+  }
+  if (wait_) wait_began_ = now->wall;
+  last_ = *now;
+  return absl::OkStatus();
+}
+
+bool ThreadLedger::MayRead(nanoseconds now) {
+  constexpr nanoseconds kBetweenReadings = microseconds(400);
+  constexpr int kBurst = 16;
+  credit_ = std::min(credit_ + (now - credited_), kBurst * kBetweenReadings);
+  credited_ = now;
+  if (credit_ < kBetweenReadings) return false;
+  credit_ -= kBetweenReadings;
+  return true;
+}
+
+// The clocks are read one after another: again, if the thread was interrupted
+// between them.
+absl::StatusOr<ThreadLedger::Reading> ThreadLedger::Read() const {
+  constexpr int kTries = 4;
+  constexpr nanoseconds kUndisturbed = microseconds(20);
+  Reading reading;
+  reading.by_itself = IsOfThisThread();
+  if (!reading.by_itself) {
+    auto usage = FaultsAndSwitches::OfThread(thread_);
+    if (!usage.ok()) return usage.status();
+    reading.usage = *usage;
+  }
+  for (int i = 0; i < kTries; ++i) {
+    const nanoseconds begin = Wall();
+    if (reading.by_itself) reading.usage = FaultsAndSwitches::OfThisThread();
+    const auto queued = Queued();
+    const auto cpu = TimeOf(cpu_clock_);
+    if (!queued || !cpu) {
+      return absl::NotFoundError(
+          absl::StrCat("blocked time: thread ", thread_, " has ended"));
+    }
+    reading.queued = *queued;
+    reading.cpu = *cpu;
+    reading.wall = Wall();
+    if (reading.wall - begin < kUndisturbed) break;
+  }
+  return reading;
+}
+
+// The second number of the file: nanoseconds in the run queue.
+std::optional<nanoseconds> ThreadLedger::Queued() const {
+  std::array<char, 64> text;
+  const ssize_t size = pread(schedstat_->fd(), text.data(), text.size() - 1, 0);
+  if (size <= 0) return std::nullopt;
+  text[static_cast<size_t>(size)] = '\0';
+  char* second = nullptr;
+  std::strtoull(text.data(), &second, 10);
+  return nanoseconds(std::strtoull(second, nullptr, 10));
+}
+
+}  // namespace pagestall
