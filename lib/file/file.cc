@@ -49,6 +49,24 @@ absl::StatusOr<File> File::OpenDirect(const std::string& path) {
       absl::StrCat("open ", QuotedPath(path), ": ", kNoDirect));
 }
 
+absl::StatusOr<File> File::OpenRegular(const std::string& path) {
+  absl::StatusOr<File> file = Open(path, O_RDONLY | O_NONBLOCK);
+  if (!file.ok()) return file;
+  struct stat status;
+  if (fstat(file->fd(), &status) != 0) return ErrnoStatus(errno, "stat", path);
+  if (!S_ISREG(status.st_mode)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "open ", QuotedPath(path), ": it is ",
+        S_ISDIR(status.st_mode) ? "a directory" : "no regular file",
+        "; name a regular file"));
+  }
+  // Reads are to wait.
+  if (fcntl(file->fd(), F_SETFL, 0) != 0) {
+    return ErrnoStatus(errno, "fcntl", path);
+  }
+  return file;
+}
+
 File::~File() {
   if (fd_ >= 0) close(fd_);
 }
@@ -57,6 +75,25 @@ absl::StatusOr<uint64_t> File::Size() const {
   struct stat status;
   if (fstat(fd_, &status) != 0) return ErrnoStatus(errno, "stat", path_);
   return static_cast<uint64_t>(status.st_size);
+}
+
+absl::StatusOr<uint64_t> File::SizeKnown() const {
+  struct statx status;
+  if (statx(fd_, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_SIZE, &status) !=
+      0) {
+    return ErrnoStatus(errno, "statx", path_);
+  }
+  return status.stx_size;
+}
+
+bool File::ReadsWithoutWait() const {
+  const absl::StatusOr<uint64_t> size = SizeKnown();
+  if (!size.ok()) return false;
+  // Where the file ends, it is answered without a read.
+  uint8_t byte;
+  const struct iovec none = {&byte, 1};
+  return preadv2(fd_, &none, 1, static_cast<off_t>(*size), RWF_NOWAIT) >= 0 ||
+         errno == EAGAIN || errno == EINTR;
 }
 
 absl::StatusOr<size_t> File::Read(absl::Span<uint8_t> buffer, uint64_t offset,

@@ -28,6 +28,10 @@ class File {
   // file system does not support it.
   static absl::StatusOr<File> OpenDirect(const std::string& path);
 
+  // open(2) for reads. InvalidArgument for anything but a regular file; does
+  // not wait for a pipe's other end.
+  static absl::StatusOr<File> OpenRegular(const std::string& path);
+
   File(File&& other) noexcept
       : fd_(std::exchange(other.fd_, -1)), path_(std::move(other.path_)) {}
   File& operator=(File&& other) noexcept {
@@ -42,6 +46,14 @@ class File {
 
   // The file's size in bytes.
   absl::StatusOr<uint64_t> Size() const;
+  // As far as it can be had without asking a server (AT_STATX_DONT_SYNC,
+  // statx(2)), which may take as long as a read.
+  absl::StatusOr<uint64_t> SizeKnown() const;
+
+  // Whether the file system tells what would have to wait for the device
+  // (RWF_NOWAIT). Where it does not, io_uring hands each read to a thread of
+  // the kernel's.
+  bool ReadsWithoutWait() const;
 
   // Reads from `offset` until `buffer` is full or the file ends, through
   // interruptions and short reads. Returns the bytes read: fewer than the

@@ -1,0 +1,71 @@
+#include "lib/uring/held_ranges.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+#include <vector>
+
+namespace pagestall {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using Range = HeldRanges::Range;
+
+TEST(HeldRanges, LargeOneIsFreeInOnePiece) {
+  HeldRanges held;
+  held.Hold({0, 1 << 30});
+  EXPECT_THAT(held.Release({0, 1 << 30}), ElementsAre(Range{0, 1 << 30}));
+}
+
+TEST(HeldRanges, WhatAnotherHoldsIsNotFree) {
+  HeldRanges held;
+  held.Hold({0, 100});
+  held.Hold({40, 50});
+  EXPECT_THAT(held.Release({0, 100}),
+              ElementsAre(Range{0, 40}, Range{50, 100}));
+  EXPECT_THAT(held.Release({40, 50}), ElementsAre(Range{40, 50}));
+}
+
+TEST(HeldRanges, SameOneTwiceIsFreeTheSecondTime) {
+  HeldRanges held;
+  held.Hold({10, 20});
+  held.Hold({10, 20});
+  EXPECT_THAT(held.Release({10, 20}), IsEmpty());
+  EXPECT_THAT(held.Release({10, 20}), ElementsAre(Range{10, 20}));
+}
+
+TEST(HeldRanges, AgreeWithACountOfEachPlace) {
+  std::mt19937 random(1);
+  HeldRanges held;
+  std::vector<int> count(64);
+  std::vector<Range> ranges;
+  for (int step = 0; step < 20'000; ++step) {
+    if (ranges.size() < 10 && random() % 2 == 0) {
+      const uint64_t begin = random() % 63;
+      const Range range = {begin, begin + 1 + random() % (64 - begin)};
+      held.Hold(range);
+      for (uint64_t i = range.begin; i < range.end; ++i) ++count[i];
+      ranges.push_back(range);
+    } else if (!ranges.empty()) {
+      std::swap(ranges[random() % ranges.size()], ranges.back());
+      const Range range = ranges.back();
+      ranges.pop_back();
+      std::vector<Range> free;
+      for (uint64_t i = range.begin; i < range.end; ++i) {
+        if (--count[i] > 0) continue;
+        if (!free.empty() && free.back().end == i) {
+          ++free.back().end;
+        } else {
+          free.push_back({i, i + 1});
+        }
+      }
+      ASSERT_EQ(held.Release(range), free) << step;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace pagestall
