@@ -24,10 +24,14 @@ ONLY_IN = {
     r"benchmark/.*": ["bench/", "fixtures/scan_benchmark."],
     r"g(test|mock)/.*": [],
     r"sys/mman\.h": ["lib/file/"],
-    r"liburing.*": ["lib/uring/ring.cc"],
+    r"liburing.*": ["lib/uring/io_ring.cc"],
     r"fuse3/.*": ["fixtures/slow_file_system.cc"],
-    r"asio.*": ["lib/uring/", "lib/source/", "lib/executor/", "lib/probe/", "fixtures/baseline.", "fixtures/tenant.", "bench/machine_context.cc"],
+    r"asio.*": ["lib/uring/ring.", "lib/uring/awaited_mapping.", "lib/source/", "lib/executor/", "lib/probe/", "fixtures/baseline.", "fixtures/tenant.", "bench/machine_context.cc"],
 }
+
+# What other event loops and languages can have without Asio: includes no header that brings it.
+WITHOUT_ASIO = ("lib/uring/io_ring.", "lib/uring/held_ranges.")
+BRINGS_ASIO = {"ring.h", "awaited_mapping.h", "lib/uring/ring.h", "lib/uring/awaited_mapping.h"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]', re.MULTILINE)
 
@@ -49,6 +53,8 @@ def violations(path, text, sources):
             continue
         if name.startswith("absl/"):
             continue
+        if path.startswith(WITHOUT_ASIO) and name in BRINGS_ASIO:
+            found.append(f'{path} includes "{name}", and with it Asio')
         if folder in ("lib/probe", "lib/uring") and "/" not in name:
             continue  # is installed under another path
         below = tuple(f"{place}/" for place in MAY_INCLUDE[folder])
@@ -90,6 +96,9 @@ def test_includes_point_down_only():
         ("lib/file/a.h", '"file.h"'),
         ("lib/source/a.h", "<liburing.h>"),
         ("lib/uring/a.h", '"lib/source/source.h"'),
+        ("lib/uring/ring.cc", "<liburing.h>"),
+        ("lib/uring/io_ring.cc", "<asio/post.hpp>"),
+        ("lib/uring/io_ring.h", '"ring.h"'),
         ("fixtures/a.cc", "<fuse3/fuse_lowlevel.h>"),
         ("bench/a.cc", "<gtest/gtest.h>"),
     ],

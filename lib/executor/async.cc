@@ -128,7 +128,7 @@ class AsyncScanBase : public Scan {
   std::vector<BlockOrder> orders_;  // of each file; empty: front to back
 
  protected:
-  AsyncLoop loop_;  // ends what is in flight before the orders' buffers go
+  AsyncLoop loop_;
 
  private:
   FileSums sums_;

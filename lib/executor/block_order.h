@@ -15,6 +15,7 @@
 #include "lib/executor/scan.h"
 #include "lib/file/file.h"
 #include "lib/file/page_buffer.h"
+#include "lib/file/shared_buffer.h"
 #include "lib/kernel/strided_sum.h"
 
 namespace pagestall {
@@ -24,7 +25,8 @@ namespace pagestall {
 class BlockOrder {
  public:
   // `block_bytes` is a multiple of a page.
-  BlockOrder(uint64_t file_bytes, size_t block_bytes) : buffer_(block_bytes) {
+  BlockOrder(uint64_t file_bytes, size_t block_bytes)
+      : buffer_(PageBuffer(block_bytes)) {
     for (uint64_t offset = 0; offset < file_bytes; offset += block_bytes) {
       offsets_.push_back(offset);
     }
@@ -35,7 +37,7 @@ class BlockOrder {
   // Of the blocks' begins.
   const std::vector<uint64_t>& offsets() const { return offsets_; }
   // For one block at a time.
-  absl::Span<uint8_t> buffer() const { return buffer_.bytes(); }
+  const SharedBuffer& buffer() const { return buffer_; }
 
   // What the bytes from `offset` on add to the file's strided sum.
   static uint64_t Sum(absl::Span<const uint8_t> bytes, uint64_t offset,
@@ -47,7 +49,7 @@ class BlockOrder {
 
  private:
   std::vector<uint64_t> offsets_;
-  PageBuffer buffer_;
+  SharedBuffer buffer_;
 };
 
 // Of each file of a scan in random order; none for one front to back.

@@ -20,7 +20,8 @@ absl::StatusOr<uint64_t> SumBlocks(BlockingSource& source,
                                    const ScanSpec& spec) {
   uint64_t sum = 0;
   for (const uint64_t offset : order.offsets()) {
-    const absl::StatusOr<Chunk> chunk = source.At(offset, order.buffer());
+    const absl::StatusOr<Chunk> chunk =
+        source.At(offset, order.buffer().bytes());
     if (!chunk.ok()) return chunk.status();
     const absl::Status touched = Touch(*chunk, path, offset, [&] {
       sum += BlockOrder::Sum(*chunk, offset, spec.stride);

@@ -26,15 +26,15 @@ absl::StatusOr<std::unique_ptr<Lookups>> Lookups::Prepare(const Source& source,
 
 Lookups::Lookups(LookupSpec spec)
     : spec_(std::move(spec)),
-      buffers_(spec_.coroutines * spec_.record_bytes),
+      buffers_(PageBuffer(spec_.coroutines * spec_.record_bytes)),
       loop_(spec_.coroutines, spec_.watchers),
       latencies_(spec_.lookups.size()) {}
 
 absl::StatusOr<std::vector<std::chrono::nanoseconds>> Lookups::Run() {
   error_.read.Update(loop_.Run([this] {
     for (size_t i = 0; i < spec_.coroutines; ++i) {
-      loop_.Spawn(LookUpInTurn(buffers_.bytes().subspan(i * spec_.record_bytes,
-                                                        spec_.record_bytes)));
+      loop_.Spawn(LookUpInTurn(
+          buffers_.Part(i * spec_.record_bytes, spec_.record_bytes)));
     }
   }));
   // Bytes that could not be read are zeros for the checks (Touch()), which fail
@@ -44,7 +44,7 @@ absl::StatusOr<std::vector<std::chrono::nanoseconds>> Lookups::Run() {
   return std::move(latencies_);
 }
 
-asio::awaitable<void> Lookups::LookUpInTurn(absl::Span<uint8_t> buffer) {
+asio::awaitable<void> Lookups::LookUpInTurn(SharedBuffer buffer) {
   while (true) {
     const Clock::time_point ready = Clock::now();
     // A source whose await is always ready would otherwise do all lookups in
@@ -61,7 +61,7 @@ asio::awaitable<void> Lookups::LookUpInTurn(absl::Span<uint8_t> buffer) {
 }
 
 asio::awaitable<Lookups::Outcome> Lookups::LookUp(const Lookup& lookup,
-                                                  absl::Span<uint8_t> buffer) {
+                                                  SharedBuffer buffer) {
   const absl::StatusOr<AwaitedChunk> chunk =
       co_await loop_.source(lookup.file)
           .At(lookup.record * spec_.record_bytes, buffer);

@@ -15,7 +15,7 @@
 #include "absl/types/span.h"
 #include "lib/executor/async_loop.h"
 #include "lib/executor/scan.h"
-#include "lib/file/page_buffer.h"
+#include "lib/file/shared_buffer.h"
 #include "lib/source/source.h"
 
 namespace pagestall {
@@ -65,13 +65,12 @@ class Lookups {
     absl::Status checked;
   };
 
-  asio::awaitable<void> LookUpInTurn(absl::Span<uint8_t> buffer);
-  asio::awaitable<Outcome> LookUp(const Lookup& lookup,
-                                  absl::Span<uint8_t> buffer);
+  asio::awaitable<void> LookUpInTurn(SharedBuffer buffer);
+  asio::awaitable<Outcome> LookUp(const Lookup& lookup, SharedBuffer buffer);
 
   LookupSpec spec_;
-  PageBuffer buffers_;  // one per coroutine
-  AsyncLoop loop_;      // ends what is in flight before the buffers go
+  SharedBuffer buffers_;  // one per coroutine
+  AsyncLoop loop_;
   size_t next_ = 0;
   std::vector<std::chrono::nanoseconds> latencies_;
   Outcome error_;  // the first of each

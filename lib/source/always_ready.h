@@ -31,8 +31,8 @@ class AlwaysReady final : public AsyncSource {
   }
 
   asio::awaitable<absl::StatusOr<AwaitedChunk>> At(
-      uint64_t offset, absl::Span<uint8_t> buffer) override {
-    co_return Ready(source_->At(offset, buffer));
+      uint64_t offset, SharedBuffer buffer) override {
+    co_return Ready(source_->At(offset, buffer.bytes()));
   }
 
  private:

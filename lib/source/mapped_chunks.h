@@ -36,7 +36,7 @@ class MappedChunks final : public AsyncSource {
   }
 
   asio::awaitable<absl::StatusOr<AwaitedChunk>> At(
-      uint64_t offset, absl::Span<uint8_t> buffer) override {
+      uint64_t offset, SharedBuffer buffer) override {
     return way_.Await(offset, file_.mapping().At(offset, buffer.size()));
   }
 

@@ -36,7 +36,7 @@ class MmapAwaitedSource final : public AsyncSource {
   }
 
   asio::awaitable<absl::StatusOr<AwaitedChunk>> At(
-      uint64_t offset, absl::Span<uint8_t> buffer) override {
+      uint64_t offset, SharedBuffer buffer) override {
     return Await(offset, buffer.size());
   }
 

@@ -31,9 +31,9 @@ class Offloaded final : public AsyncSource {
   }
 
   asio::awaitable<absl::StatusOr<AwaitedChunk>> At(
-      uint64_t offset, absl::Span<uint8_t> buffer) override {
+      uint64_t offset, SharedBuffer buffer) override {
     return OnPool(
-        [this, offset, buffer] { return source_->At(offset, buffer); });
+        [this, offset, buffer] { return source_->At(offset, buffer.bytes()); });
   }
 
  private:

@@ -6,6 +6,7 @@
 
 #include "absl/types/span.h"
 #include "lib/file/page_buffer.h"
+#include "lib/file/shared_buffer.h"
 
 namespace pagestall {
 
@@ -19,14 +20,16 @@ namespace pagestall {
 // it begins 16 bytes behind a cache line in the middle of a page.
 class ReadBuffer {
  public:
-  explicit ReadBuffer(size_t size) : buffer_(kOffset + size) {}
+  explicit ReadBuffer(size_t size)
+      : buffer_(SharedBuffer(PageBuffer(kOffset + size)).Part(kOffset)) {}
 
-  absl::Span<uint8_t> bytes() const { return buffer_.bytes().subspan(kOffset); }
+  absl::Span<uint8_t> bytes() const { return buffer_.bytes(); }
+  const SharedBuffer& shared() const { return buffer_; }
 
  private:
   static constexpr size_t kOffset = 2048 + 16;
 
-  PageBuffer buffer_;
+  SharedBuffer buffer_;
 };
 
 }  // namespace pagestall

@@ -30,23 +30,24 @@ class ReadNoWaitSource final : public AsyncSource {
       : file_(std::move(file)), buffer_(buffer_bytes), pool_(pool) {}
 
   asio::awaitable<absl::StatusOr<AwaitedChunk>> Next() override {
-    absl::StatusOr<AwaitedChunk> chunk = co_await At(offset_, buffer_.bytes());
+    absl::StatusOr<AwaitedChunk> chunk = co_await At(offset_, buffer_.shared());
     if (chunk.ok()) offset_ += chunk->bytes.size();
     co_return chunk;
   }
 
   asio::awaitable<absl::StatusOr<AwaitedChunk>> At(
-      uint64_t offset, absl::Span<uint8_t> buffer) override {
-    absl::StatusOr<size_t> cached = file_.ReadCached(buffer, offset);
+      uint64_t offset, SharedBuffer buffer) override {
+    const absl::Span<uint8_t> bytes = buffer.bytes();
+    absl::StatusOr<size_t> cached = file_.ReadCached(bytes, offset);
     if (!cached.ok()) co_return cached.status();
     absl::StatusOr<size_t> rest = 0;
-    if (*cached < buffer.size()) {
-      rest = co_await pool_.Run([this, offset, buffer, done = *cached] {
-        return file_.Read(buffer.subspan(done), offset + done);
+    if (*cached < bytes.size()) {
+      rest = co_await pool_.Run([this, offset, bytes, done = *cached] {
+        return file_.Read(bytes.subspan(done), offset + done);
       });
       if (!rest.ok()) co_return rest.status();
     }
-    co_return AwaitedChunk{.bytes = buffer.first(*cached + *rest)};
+    co_return AwaitedChunk{.bytes = bytes.first(*cached + *rest)};
   }
 
  private:

@@ -30,34 +30,31 @@ class RingReadSource final : public AsyncSource {
   }
 
   RingReadSource(File file, size_t buffer_bytes, Ring& ring)
-      : file_(std::move(file)),
+      : file_(std::make_shared<const File>(std::move(file))),
         buffer_(buffer_bytes),
-        ring_(ring),
-        operation_(ring) {}
+        ring_(ring) {}
 
   asio::awaitable<absl::StatusOr<AwaitedChunk>> Next() override {
     absl::StatusOr<size_t> count =
-        co_await AwaitRead(operation_, file_, buffer_.bytes(), offset_, kFlags);
+        co_await ring_.Read(file_, buffer_.shared(), offset_, kFlags);
     if (!count.ok()) co_return count.status();
     offset_ += *count;
     co_return AwaitedChunk{.bytes = buffer_.bytes().first(*count)};
   }
 
   asio::awaitable<absl::StatusOr<AwaitedChunk>> At(
-      uint64_t offset, absl::Span<uint8_t> buffer) override {
-    RingOperation operation(ring_);
+      uint64_t offset, SharedBuffer buffer) override {
     absl::StatusOr<size_t> count =
-        co_await AwaitRead(operation, file_, buffer, offset, kFlags);
+        co_await ring_.Read(file_, buffer, offset, kFlags);
     if (!count.ok()) co_return count.status();
-    co_return AwaitedChunk{.bytes = buffer.first(*count)};
+    co_return AwaitedChunk{.bytes = buffer.bytes().first(*count)};
   }
 
  private:
-  File file_;
+  std::shared_ptr<const File> file_;
   ReadBuffer buffer_;
   uint64_t offset_ = 0;
   Ring& ring_;
-  RingOperation operation_;  // ends before the buffer does
 };
 
 }  // namespace pagestall

@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "lib/file/shared_buffer.h"
 #include "lib/source/advice.h"
 #include "lib/source/async_environment.h"
 
@@ -50,9 +51,11 @@ class AsyncSource {
   virtual asio::awaitable<absl::StatusOr<AwaitedChunk>> Next() = 0;
 
   // Many coroutines at once. For O_DIRECT's sake `buffer` is aligned to a page
-  // and a multiple of one, and so is `offset`.
+  // and a multiple of one, and so is `offset`. The source may hold the buffer
+  // longer than the await lasts, if that is cut short: whoever reads into it
+  // may not be done.
   virtual asio::awaitable<absl::StatusOr<AwaitedChunk>> At(
-      uint64_t offset, absl::Span<uint8_t> buffer) = 0;
+      uint64_t offset, SharedBuffer buffer) = 0;
 };
 
 // What the sources that have a choice are told.

@@ -4,13 +4,14 @@
 #include <fcntl.h>
 
 #include <algorithm>
-#include <deque>
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "lib/file/file.h"
 #include "lib/file/page_buffer.h"
+#include "lib/file/shared_buffer.h"
 #include "lib/source/source.h"
 #include "lib/uring/ring.h"
 
@@ -38,41 +39,38 @@ class UringDirectSource final : public AsyncSource {
 
   UringDirectSource(File file, uint64_t size, size_t alignment,
                     const SourceOptions& options, Ring& ring)
-      : file_(std::move(file)),
+      : file_(std::make_shared<const File>(std::move(file))),
         size_(size),
         alignment_(alignment),
         chunk_bytes_(WholeBlocks(options.chunk_bytes)),
         ring_(ring),
-        buffer_((options.ahead + 1) * chunk_bytes_, alignment) {
-    for (size_t i = 0; i <= options.ahead; ++i) operations_.emplace_back(ring);
-  }
+        buffer_(PageBuffer((options.ahead + 1) * chunk_bytes_, alignment)),
+        operations_(options.ahead + 1) {}
 
   asio::awaitable<absl::StatusOr<AwaitedChunk>> Next() override {
     // The chunk that was handed out last is free to be read into.
     while (asked_ < size_ &&
            asked_ < offset_ + operations_.size() * chunk_bytes_) {
-      OperationAt(asked_).StartRead(file_, BlocksAt(asked_), asked_);
+      OperationAt(asked_) = ring_.StartRead(file_, BlocksAt(asked_), asked_);
       asked_ += chunk_bytes_;
     }
     if (offset_ >= size_) co_return AwaitedChunk();
     const size_t wanted = std::min<uint64_t>(chunk_bytes_, size_ - offset_);
-    const absl::Span<uint8_t> blocks = BlocksAt(offset_);
-    const absl::StatusOr<size_t> count = co_await AwaitRead(
-        OperationAt(offset_), file_, blocks, offset_, 0, wanted);
+    const SharedBuffer blocks = BlocksAt(offset_);
+    const absl::StatusOr<size_t> count = co_await ring_.Read(
+        std::move(OperationAt(offset_)), file_, blocks, offset_, 0, wanted);
     if (!count.ok()) co_return count.status();
     offset_ += chunk_bytes_;
-    co_return AwaitedChunk{.bytes = blocks.first(*count)};
+    co_return AwaitedChunk{.bytes = blocks.bytes().first(*count)};
   }
 
   asio::awaitable<absl::StatusOr<AwaitedChunk>> At(
-      uint64_t offset, absl::Span<uint8_t> buffer) override {
-    RingOperation operation(ring_);
+      uint64_t offset, SharedBuffer buffer) override {
     const uint64_t rest = size_ - std::min(offset, size_);
-    const absl::StatusOr<size_t> count =
-        co_await AwaitRead(operation, file_, buffer, offset, 0,
-                           std::min<uint64_t>(buffer.size(), rest));
+    const absl::StatusOr<size_t> count = co_await ring_.Read(
+        file_, buffer, offset, 0, std::min<uint64_t>(buffer.size(), rest));
     if (!count.ok()) co_return count.status();
-    co_return AwaitedChunk{.bytes = buffer.first(*count)};
+    co_return AwaitedChunk{.bytes = buffer.bytes().first(*count)};
   }
 
  private:
@@ -90,13 +88,12 @@ class UringDirectSource final : public AsyncSource {
   }
 
   // Where the file ends, up to the end of its last block.
-  absl::Span<uint8_t> BlocksAt(uint64_t offset) {
+  SharedBuffer BlocksAt(uint64_t offset) {
     const size_t rest = std::min<uint64_t>(chunk_bytes_, size_ - offset);
-    return buffer_.bytes().subspan(PlaceOf(offset) * chunk_bytes_,
-                                   WholeBlocks(rest));
+    return buffer_.Part(PlaceOf(offset) * chunk_bytes_, WholeBlocks(rest));
   }
 
-  File file_;
+  std::shared_ptr<const File> file_;
   uint64_t size_;
   size_t alignment_;
   size_t chunk_bytes_;
@@ -104,8 +101,8 @@ class UringDirectSource final : public AsyncSource {
   uint64_t asked_ = 0;   // where the next read begins
   Ring& ring_;
   // A place for each chunk that is being read, was read or is handed out.
-  PageBuffer buffer_;
-  std::deque<RingOperation> operations_;  // end before the buffer does
+  SharedBuffer buffer_;
+  std::vector<RingOperation> operations_;
 };
 
 }  // namespace pagestall

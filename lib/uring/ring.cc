@@ -1,22 +1,24 @@
 #include "lib/uring/ring.h"
 
-#include <liburing.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <array>
 #include <asio/associated_cancellation_slot.hpp>
+#include <asio/associated_executor.hpp>
 #include <asio/async_result.hpp>
 #include <asio/cancellation_type.hpp>
+#include <asio/dispatch.hpp>
 #include <asio/error_code.hpp>
+#include <asio/execution.hpp>
+#include <asio/execution_context.hpp>
 #include <asio/posix/stream_descriptor.hpp>
 #include <asio/post.hpp>
+#include <asio/prefer.hpp>
+#include <asio/query.hpp>
+#include <asio/steady_timer.hpp>
 #include <asio/use_awaitable.hpp>
-#include <atomic>
 #include <cerrno>
-#include <deque>
+#include <mutex>
+#include <unordered_set>
 #include <utility>
+#include <vector>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/functional/function_ref.h"
@@ -25,310 +27,445 @@
 #include "lib/file/errno_status.h"
 #include "lib/file/exception_status.h"
 #include "lib/file/file.h"
+#include "lib/file/shared_buffer.h"
 
 namespace pagestall {
 namespace {
 
-constexpr unsigned kEntries = 256;  // submissions that one turn can batch
-
-absl::Status RingError(int error_number, absl::string_view call) {
-  const char* advice = "";
-  if (error_number == ENOSYS) {
-    advice = "io_uring needs Linux 5.1";
-  } else if (error_number == EPERM) {
-    advice = "a sandbox or the sysctl kernel.io_uring_disabled forbids it";
-  }
-  return ErrnoStatus(error_number, call, "", advice);
-}
+// How long a kernel that is short of memory is left alone.
+constexpr std::chrono::milliseconds kRetry{1};
 
 }  // namespace
 
+// Of a ring that is open, what belongs to its execution context. Guarded by a
+// mutex only so that a second thread finds a ring it can say no with: that is
+// never waited for where the rules are kept.
 class Ring::State final : public std::enable_shared_from_this<State> {
  public:
+  static absl::StatusOr<std::shared_ptr<State>> Open(
+      const asio::any_io_executor& executor);
+
   explicit State(const asio::any_io_executor& executor)
-      : executor_(executor), signalled_(executor) {}
-  ~State() { Close(); }  // NOLINT(bugprone-exception-escape)
+      : executor_(asio::prefer(executor,
+                               asio::execution::outstanding_work.untracked)) {}
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
-  absl::Status Open() {
-    // Completions are work for this thread at its next call, not interrupts of
-    // what it computes (Linux 6.1; io_uring_setup(2)).
-    int error = io_uring_queue_init(kEntries, &ring_,
-                                    IORING_SETUP_SINGLE_ISSUER |
-                                        IORING_SETUP_DEFER_TASKRUN |
-                                        IORING_SETUP_TASKRUN_FLAG);
-    if (error == -EINVAL) error = io_uring_queue_init(kEntries, &ring_, 0);
-    if (error != 0) return RingError(-error, "io_uring_setup");
-    open_ = true;
-    // Deferred work shows in an eventfd, but not to who polls the ring's own
-    // descriptor.
-    const int event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (event < 0) return RingError(errno, "eventfd");
-    asio::error_code refused;
-    signalled_.assign(event, refused);
-    if (refused) {
-      close(event);
-      return RingError(refused.value(), "epoll_ctl");
-    }
-    error = io_uring_register_eventfd(&ring_, event);
-    if (error != 0) return RingError(-error, "io_uring_register_eventfd");
-    io_uring_cq_eventfd_toggle(&ring_, false);
-    return absl::OkStatus();
-  }
+  // Coroutines that wait are unwound by their executors.
+  bool Close(std::chrono::nanoseconds limit);
 
-  // Blocks until nothing is in flight.
-  void Close() {
-    if (!std::exchange(open_, false)) return;
-    if (in_flight_ > 0) {
-      io_uring_sqe* sqe = NextSqe();
-      io_uring_prep_cancel(sqe, nullptr,
-                           IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
-      io_uring_sqe_set_data(sqe, nullptr);
-      while (in_flight_ > 0) WaitForCompletions();
-    }
-    // Each may own the coroutine that awaits, which is unwound by the executor.
-    ready_.clear();
-    signalled_.close();
-    io_uring_queue_exit(&ring_);
-  }
+  // Starts what `start` starts. Null, and `done` is left, once it was closed.
+  IoRing::Ticket Start(
+      IoRing::Done& done,
+      absl::FunctionRef<IoRing::Ticket(IoRing& core, IoRing::Done done)> start);
 
-  void Start(RingOperation& operation,
-             absl::FunctionRef<void(io_uring_sqe*)> prepare) {
-    io_uring_sqe* sqe = NextSqe();
-    prepare(sqe);
-    io_uring_sqe_set_data(sqe, &operation);
-    operation.started_ = true;
-    operation.in_flight_ = true;
-    ++in_flight_;
-    TurnSoon();
+  bool RunsOn(const asio::any_io_executor& executor) const {
+    return executor == executor_;
   }
+  bool InFlight(const IoRing::Ticket& ticket);
+  void Cancel(const IoRing::Ticket& ticket);
+  void Abandon(const IoRing::Ticket& ticket);
+  absl::Status StatusOf(int result);
 
-  void Cancel(RingOperation& operation) {
-    io_uring_sqe* sqe = NextSqe();
-    io_uring_prep_cancel(sqe, &operation, 0);
-    io_uring_sqe_set_data(sqe, nullptr);
-    TurnSoon();
+  // An await of what `start` starts. The handler is told on its own executor.
+  template <typename Begin>
+  static asio::awaitable<int> Await(std::shared_ptr<State> state, Begin begin);
+
+ private:
+  class Service;
+
+  // What of Asio's the ring has.
+  struct Loop {
+    explicit Loop(const asio::any_io_executor& executor)
+        : signalled(executor), retry(executor) {}
+
+    asio::posix::stream_descriptor signalled;  // the core's
+    asio::steady_timer retry;
+    Service* service = nullptr;  // that closes the ring with its context
+    bool turn_posted = false;
+    bool listening = false;
+    bool retrying = false;
+  };
+
+  template <typename Handler>
+  class Resume;
+
+  void TurnSoon();
+  void Turn();
+  void PrepareNext(bool short_of_memory);
+  void Listen();
+  void Signalled(const asio::error_code& error);
+
+  const asio::any_io_executor executor_;
+  std::mutex mutex_;
+  IoRing::Owner core_;        // null: closed
+  std::optional<Loop> loop_;  // as long as that is not
+};
+
+// Closes the rings of an execution context when that is destroyed, so that the
+// coroutines are which wait for them, and what these own.
+class Ring::State::Service final : public asio::execution_context::service {
+ public:
+  static inline asio::execution_context::id id;
+
+  explicit Service(asio::execution_context& context)
+      : asio::execution_context::service(context) {}
+
+  void Add(State* state) {
+    const std::lock_guard lock(mutex_);
+    states_.insert(state);
   }
-
-  // Tells the waiter of an operation that has ended.
-  void Deliver(RingOperation& operation) {
-    MakeReady(operation);
-    TurnSoon();
-  }
-
-  // Blocks until the operation has ended.
-  void Abandon(RingOperation& operation) {
-    Cancel(operation);
-    while (operation.in_flight_) WaitForCompletions();
-    if (!ready_.empty()) TurnSoon();
+  void Remove(State* state) {
+    const std::lock_guard lock(mutex_);
+    states_.erase(state);
   }
 
  private:
-  // A waiter whose operation has ended.
-  struct Ready {
-    absl::AnyInvocable<void(int)> waiter;
-    int result;
-  };
-
-  io_uring_sqe* NextSqe() {
-    while (true) {
-      if (io_uring_sqe* sqe = io_uring_get_sqe(&ring_)) return sqe;
-      Submit();
-      Collect();
-    }
+  void shutdown() override {
+    while (const std::shared_ptr<State> state = Any()) state->Close({});
   }
 
-  // Behind whatever is ready to run in this turn of the loop.
-  void TurnSoon() {
-    if (std::exchange(turn_posted_, true)) return;
-    asio::post(executor_, [self = shared_from_this()] {
-      self->turn_posted_ = false;
-      self->Turn();
+  std::shared_ptr<State> Any() {
+    const std::lock_guard lock(mutex_);
+    return states_.empty() ? nullptr : (*states_.begin())->shared_from_this();
+  }
+
+  std::mutex mutex_;
+  std::unordered_set<State*> states_;
+};
+
+// A handler, told on its own executor.
+template <typename Handler>
+class Ring::State::Resume {
+ public:
+  Resume(Handler handler, bool here)
+      : handler_(std::move(handler)), here_(here) {}
+
+  void operator()(int result) {
+    if (here_) return std::move(handler_)(result);
+    const auto executor = asio::get_associated_executor(handler_);
+    asio::dispatch(executor, [handler = std::move(handler_), result]() mutable {
+      std::move(handler)(result);
     });
   }
 
-  void Turn() {
-    if (!open_) return ready_.clear();
-    Submit();
-    Collect();
-    // Also when a waiter throws, or closes the ring.
-    const absl::Cleanup prepare_next = [this] {
-      if (!open_) return ready_.clear();
-      // After an error (EAGAIN, EBUSY) some are left.
-      if (io_uring_sq_ready(&ring_) > 0 || !ready_.empty()) TurnSoon();
-      Listen();
-    };
-    for (size_t rest = ready_.size(); rest > 0 && !ready_.empty(); --rest) {
-      Ready one = std::move(ready_.front());
-      ready_.pop_front();
-      std::move(one.waiter)(one.result);
-    }
-  }
+ private:
+  Handler handler_;
+  bool here_;  // that is the ring's
+};
 
-  // Has the executor wait for a signal while, and only while, something is in
-  // flight and no turn is about to look anyway.
-  void Listen() {
-    if (in_flight_ == 0) {
-      if (listening_) signalled_.cancel();
-      return;
+template <typename Begin>
+asio::awaitable<int> Ring::State::Await(std::shared_ptr<State> state,
+                                        Begin begin) {
+  auto initiate = [](auto handler, std::shared_ptr<State> self, Begin start) {
+    const asio::any_io_executor executor =
+        asio::get_associated_executor(handler);
+    const auto slot = asio::get_associated_cancellation_slot(handler);
+    IoRing::Done done =
+        Resume<decltype(handler)>(std::move(handler), self->RunsOn(executor));
+    const IoRing::Ticket ticket = self->Start(done, start);
+    if (ticket == nullptr) {
+      asio::post(executor,
+                 [done = std::move(done)]() mutable { done(-EBADFD); });
+    } else if (slot.is_connected()) {
+      // The slot may outlive the operation, and its signal may go before that:
+      // neither is touched again.
+      asio::cancellation_slot(slot).assign(
+          [ring = std::weak_ptr<State>(self),
+           waited = std::weak_ptr(ticket)](asio::cancellation_type /*type*/) {
+            const auto alive = ring.lock();
+            const auto operation = waited.lock();
+            if (alive && operation) alive->Cancel(operation);
+          });
     }
-    if (listening_ || turn_posted_) return;
-    io_uring_cq_eventfd_toggle(&ring_, true);
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (HasNews()) {  // came before it could be signalled
-      io_uring_cq_eventfd_toggle(&ring_, false);
-      return TurnSoon();
+  };
+  return asio::async_initiate<const asio::use_awaitable_t<>, void(int)>(
+      std::move(initiate), asio::use_awaitable, std::move(state),
+      std::move(begin));
+}
+
+absl::StatusOr<std::shared_ptr<Ring::State>> Ring::State::Open(
+    const asio::any_io_executor& executor) {
+  absl::StatusOr<IoRing::Owner> core = IoRing::Open();
+  if (!core.ok()) return core.status();
+  auto state = std::make_shared<State>(executor);
+  Loop& loop = state->loop_.emplace(state->executor_);
+  asio::error_code refused;
+  loop.signalled.assign((*core)->descriptor(), refused);
+  if (refused) return ErrnoStatus(refused.value(), "epoll_ctl");
+  loop.service = &asio::use_service<Service>(
+      asio::query(state->executor_, asio::execution::context));
+  loop.service->Add(state.get());
+  state->core_ = *std::move(core);
+  return state;
+}
+
+bool Ring::State::Close(std::chrono::nanoseconds limit) {
+  IoRing::Owner core;
+  {
+    const std::lock_guard lock(mutex_);
+    if (core_ == nullptr) return true;
+    core = std::move(core_);
+    loop_->service->Remove(this);
+    loop_->signalled.release();  // the core closes it
+    loop_.reset();
+  }
+  return IoRing::Close(std::move(core), limit);
+}
+
+IoRing::Ticket Ring::State::Start(
+    IoRing::Done& done,
+    absl::FunctionRef<IoRing::Ticket(IoRing& core, IoRing::Done done)> start) {
+  const std::lock_guard lock(mutex_);
+  if (core_ == nullptr) return nullptr;
+  IoRing::Ticket ticket = start(*core_, std::move(done));
+  TurnSoon();
+  return ticket;
+}
+
+bool Ring::State::InFlight(const IoRing::Ticket& ticket) {
+  const std::lock_guard lock(mutex_);
+  return core_ != nullptr && !core_->ResultOf(ticket).has_value();
+}
+
+void Ring::State::Cancel(const IoRing::Ticket& ticket) {
+  const std::lock_guard lock(mutex_);
+  if (core_ == nullptr) return;
+  core_->Cancel(ticket);
+  TurnSoon();
+}
+
+void Ring::State::Abandon(const IoRing::Ticket& ticket) {
+  IoRing::Done untold;  // may own the caller
+  const std::lock_guard lock(mutex_);
+  if (core_ == nullptr) return;
+  untold = core_->Abandon(ticket);
+  if (core_->HasWork()) TurnSoon();
+}
+
+absl::Status Ring::State::StatusOf(int result) {
+  const std::lock_guard lock(mutex_);
+  if (core_ == nullptr) {
+    return absl::FailedPreconditionError(
+        "io_uring: the ring was closed, or its execution context destroyed");
+  }
+  const bool of_ring = result == -EEXIST || !core_->status().ok();
+  return of_ring ? core_->StatusOf(result) : absl::OkStatus();
+}
+
+// Behind whatever is ready to run in this turn of the loop.
+void Ring::State::TurnSoon() {
+  if (std::exchange(loop_->turn_posted, true)) return;
+  asio::post(executor_, [self = shared_from_this()] {
+    {
+      const std::lock_guard lock(self->mutex_);
+      if (self->core_ == nullptr) return;
+      self->loop_->turn_posted = false;
     }
-    listening_ = true;
-    signalled_.async_wait(asio::posix::descriptor_base::wait_read,
-                          [self = shared_from_this()](asio::error_code error) {
-                            self->Signalled(error);
-                          });
-  }
+    self->Turn();
+  });
+}
 
-  bool HasNews() const {
-    constexpr unsigned kWork = IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW;
-    return io_uring_cq_ready(&ring_) > 0 ||
-           (IO_URING_READ_ONCE(*ring_.sq.kflags) & kWork) != 0;
+void Ring::State::Turn() {
+  std::unique_lock lock(mutex_);
+  if (core_ == nullptr) return;
+  const bool short_of_memory = core_->Submit();
+  // Also when one that is told throws.
+  const absl::Cleanup prepare_next = [&] {
+    if (!lock.owns_lock()) lock.lock();
+    if (core_ != nullptr) PrepareNext(short_of_memory);
+  };
+  // Those that end meanwhile are told in another turn, behind others.
+  for (size_t rest = core_->CountEnded(); rest > 0; --rest) {
+    std::optional<IoRing::Ended> ended = core_->NextEnded();
+    if (!ended.has_value()) return;
+    lock.unlock();
+    ended->done(ended->result);
+    ended.reset();
+    lock.lock();
+    if (core_ == nullptr) return;
   }
+}
 
-  void Signalled(const asio::error_code& error) {
-    listening_ = false;
-    if (!open_) return;
-    io_uring_cq_eventfd_toggle(&ring_, false);
+void Ring::State::PrepareNext(bool short_of_memory) {
+  if (core_->HasEnded() || (core_->HasWork() && !short_of_memory)) {
+    return TurnSoon();
+  }
+  if (short_of_memory && core_->waiting() > 0 &&
+      !std::exchange(loop_->retrying, true)) {
+    loop_->retry.expires_after(kRetry);
+    loop_->retry.async_wait([self = shared_from_this()](asio::error_code) {
+      const std::lock_guard lock(self->mutex_);
+      if (self->core_ == nullptr) return;
+      self->loop_->retrying = false;
+      self->TurnSoon();
+    });
+  }
+  Listen();
+}
+
+// Has the executor wait for a signal while, and only while, somebody waits and
+// no turn is about to look anyway.
+void Ring::State::Listen() {
+  Loop& loop = *loop_;
+  if (core_->waiting() == 0) {
+    if (loop.listening) loop.signalled.cancel();
+    return;
+  }
+  if (loop.listening || loop.turn_posted) return;
+  if (!core_->Arm()) return TurnSoon();
+  loop.listening = true;
+  loop.signalled.async_wait(
+      asio::posix::descriptor_base::wait_read,
+      [self = shared_from_this()](asio::error_code error) {
+        self->Signalled(error);
+      });
+}
+
+void Ring::State::Signalled(const asio::error_code& error) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (core_ == nullptr) return;
+    loop_->listening = false;
+    core_->Disarm();
     // Cancelled, but something may have been started since.
     if (error) return Listen();
-    uint64_t count;
-    static_cast<void>(read(signalled_.native_handle(), &count, sizeof count));
-    Turn();
   }
-
-  void Submit() { io_uring_submit_and_get_events(&ring_); }
-
-  void WaitForCompletions() {
-    io_uring_submit_and_wait(&ring_, 1);
-    Collect();
-  }
-
-  void Collect() {
-    std::array<io_uring_cqe*, 64> completions;
-    while (const unsigned count = io_uring_peek_batch_cqe(
-               &ring_, completions.data(), completions.size())) {
-      for (unsigned i = 0; i < count; ++i) End(*completions[i]);
-      io_uring_cq_advance(&ring_, count);
-    }
-  }
-
-  void End(const io_uring_cqe& completion) {
-    auto* operation =
-        static_cast<RingOperation*>(io_uring_cqe_get_data(&completion));
-    if (operation == nullptr) return;  // of a cancellation
-    operation->result_ = completion.res;
-    operation->in_flight_ = false;
-    --in_flight_;
-    if (operation->waiter_) MakeReady(*operation);
-  }
-
-  // The operation may be gone, or started again, when its waiter is told.
-  void MakeReady(RingOperation& operation) {
-    operation.started_ = false;
-    // Its signal may be gone before the operation is.
-    std::exchange(operation.slot_, {}).clear();
-    ready_.push_back({std::move(operation.waiter_), operation.result_});
-  }
-
-  asio::any_io_executor executor_;
-  asio::posix::stream_descriptor signalled_;  // an eventfd
-  io_uring ring_{};
-  bool open_ = false;
-  bool turn_posted_ = false;
-  bool listening_ = false;
-  unsigned in_flight_ = 0;  // operations started and not collected
-  std::deque<Ready> ready_;
-};
+  Turn();
+}
 
 absl::StatusOr<std::unique_ptr<Ring>> Ring::Open(
     const asio::any_io_executor& executor) {
   return Caught("open a ring", [&]() -> absl::StatusOr<std::unique_ptr<Ring>> {
-    auto state = std::make_shared<State>(executor);
-    if (absl::Status status = state->Open(); !status.ok()) return status;
-    return std::unique_ptr<Ring>(new Ring(std::move(state)));
+    absl::StatusOr<std::shared_ptr<State>> state = State::Open(executor);
+    if (!state.ok()) return state.status();
+    return std::unique_ptr<Ring>(new Ring(*std::move(state)));
   });
 }
 
 Ring::Ring(std::shared_ptr<State> state) : state_(std::move(state)) {}
-Ring::~Ring() { state_->Close(); }  // NOLINT(bugprone-exception-escape)
+Ring::~Ring() { state_->Close({}); }  // NOLINT(bugprone-exception-escape)
 
-RingOperation::RingOperation(Ring& ring) : ring_(ring.state_) {}
-
-RingOperation::~RingOperation() {
-  // Nobody is told. It may own the coroutine that awaits, which is unwound by
-  // the executor.
-  slot_.clear();
-  waiter_ = nullptr;
-  if (in_flight_) ring_->Abandon(*this);
+bool Ring::Close(std::chrono::nanoseconds limit) {
+  return state_->Close(limit);
 }
 
-void RingOperation::Start(absl::FunctionRef<void(io_uring_sqe*)> prepare) {
-  ring_->Start(*this, prepare);
+RingOperation Ring::StartRead(std::shared_ptr<const File> file,
+                              const SharedBuffer& buffer, uint64_t offset,
+                              int flags) {
+  return StartRead(state_, std::move(file), buffer, offset, flags, nullptr);
 }
 
-void RingOperation::StartRead(const File& file, absl::Span<uint8_t> buffer,
-                              uint64_t offset, int flags) {
-  Start([&](io_uring_sqe* sqe) {
-    // The kernel takes no more at once (read(2)); the rest is a short read.
-    constexpr size_t kMost = size_t{1} << 30;
-    io_uring_prep_read(sqe, file.fd(), buffer.data(),
-                       static_cast<unsigned>(std::min(buffer.size(), kMost)),
-                       offset);
-    sqe->rw_flags = flags;
-  });
+RingOperation Ring::StartRead(const std::shared_ptr<State>& state,
+                              std::shared_ptr<const File> file,
+                              const SharedBuffer& buffer, uint64_t offset,
+                              int flags, std::shared_ptr<IoRing::Lane> lane) {
+  IoRing::Done nobody;
+  return {state, state->Start(nobody, [&](IoRing& core, IoRing::Done done) {
+            return core.StartRead(std::move(file), buffer, offset, flags,
+                                  std::move(done), std::move(lane));
+          })};
 }
 
-void RingOperation::StartAdvise(absl::Span<const uint8_t> bytes, int advice) {
-  Start([&](io_uring_sqe* sqe) {
-    io_uring_prep_madvise(sqe, const_cast<uint8_t*>(bytes.data()),
-                          static_cast<off_t>(bytes.size()), advice);
-  });
+RingOperation Ring::StartAdvise(const std::shared_ptr<State>& state,
+                                std::shared_ptr<const Mapping> mapping,
+                                absl::Span<const uint8_t> bytes, int advice,
+                                std::shared_ptr<IoRing::Lane> lane) {
+  IoRing::Done nobody;
+  return {state, state->Start(nobody, [&](IoRing& core, IoRing::Done done) {
+            return core.StartAdvise(std::move(mapping), bytes, advice,
+                                    std::move(done), std::move(lane));
+          })};
 }
 
-asio::awaitable<int> RingOperation::Wait() {
-  auto start = [this](auto handler) {
-    slot_ = asio::get_associated_cancellation_slot(handler);
-    if (slot_.is_connected()) {
-      slot_.assign([this](asio::cancellation_type /*type*/) { Cancel(); });
-    }
-    waiter_ = std::move(handler);
-    if (!in_flight_) ring_->Deliver(*this);
-  };
-  return asio::async_initiate<const asio::use_awaitable_t<>, void(int)>(
-      start, asio::use_awaitable);
-}
-
-void RingOperation::Cancel() {
-  if (in_flight_) ring_->Cancel(*this);
-}
-
-asio::awaitable<absl::StatusOr<size_t>> AwaitRead(
-    RingOperation& operation, const File& file, absl::Span<uint8_t> buffer,
+asio::awaitable<absl::StatusOr<size_t>> Ring::Read(
+    std::shared_ptr<const File> file, const SharedBuffer& buffer,
     uint64_t offset, int flags, std::optional<size_t> wanted) {
+  return ReadAll(state_, RingOperation(), std::move(file), buffer, offset,
+                 flags, wanted, nullptr);
+}
+
+asio::awaitable<absl::StatusOr<size_t>> Ring::Read(
+    RingOperation started, std::shared_ptr<const File> file,
+    const SharedBuffer& buffer, uint64_t offset, int flags,
+    std::optional<size_t> wanted) {
+  return ReadAll(state_, std::move(started), std::move(file), buffer, offset,
+                 flags, wanted, nullptr);
+}
+
+asio::awaitable<absl::StatusOr<size_t>> Ring::ReadAll(
+    std::shared_ptr<State> state, RingOperation started,
+    std::shared_ptr<const File> file, SharedBuffer buffer, uint64_t offset,
+    int flags, std::optional<size_t> wanted,
+    std::shared_ptr<IoRing::Lane> lane) {
   size_t done = 0;
-  while (true) {
-    if (!operation.started()) {
-      operation.StartRead(file, buffer.subspan(done), offset + done, flags);
+  for (int interruptions = 0;;) {
+    int count = 0;
+    if (started.started()) {
+      count = co_await started.Wait();
+    } else {
+      count =
+          co_await State::Await(state, [&](IoRing& core, IoRing::Done tell) {
+            return core.StartRead(file, buffer.Part(done), offset + done, flags,
+                                  std::move(tell), lane);
+          });
     }
-    const int count = co_await operation.Wait();
     if (count > 0) {
+      interruptions = 0;
       done += static_cast<size_t>(count);
       if (done >= wanted.value_or(buffer.size())) co_return done;
     } else if (count == 0) {
       co_return done;
-    } else if (count != -EINTR && count != -EAGAIN) {
+    } else if (!IsWorthRepeating(count, ++interruptions)) {
+      absl::Status status = RingStatus(*state, count);
+      if (!status.ok()) co_return status;
       co_return ErrnoStatus(
-          -count, absl::StrCat("read at byte ", offset + done), file.path());
+          -count, absl::StrCat("read at byte ", offset + done), file->path());
     }
   }
+}
+
+bool Ring::IsWorthRepeating(int result, int interruption) {
+  return (result == -EINTR || result == -EAGAIN) && interruption < 100;
+}
+
+absl::Status Ring::RingStatus(State& state, int result) {
+  return state.StatusOf(result);
+}
+
+RingOperation::RingOperation(std::shared_ptr<Ring::State> ring,
+                             IoRing::Ticket ticket)
+    : ring_(std::move(ring)), ticket_(std::move(ticket)) {}
+
+RingOperation& RingOperation::operator=(RingOperation&& other) noexcept {
+  std::swap(ring_, other.ring_);
+  std::swap(ticket_, other.ticket_);
+  return *this;
+}
+
+RingOperation::~RingOperation() {
+  if (ticket_ != nullptr) ring_->Abandon(ticket_);
+}
+
+bool RingOperation::in_flight() const {
+  return ticket_ != nullptr && ring_->InFlight(ticket_);
+}
+
+asio::awaitable<int> RingOperation::Wait() {
+  const IoRing::Ticket ticket = ticket_;
+  if (ticket == nullptr) co_return -EBADFD;
+  const int result = co_await Ring::State::Await(
+      ring_, [&ticket](IoRing& core, IoRing::Done tell) {
+        core.Tell(ticket, std::move(tell));
+        return ticket;
+      });
+  // It may be another by now.
+  if (ticket_ == ticket) ticket_ = nullptr;
+  co_return result;
+}
+
+void RingOperation::Cancel() {
+  if (ticket_ != nullptr) ring_->Cancel(ticket_);
 }
 
 }  // namespace pagestall

@@ -3,107 +3,148 @@
 
 #include <asio/any_io_executor.hpp>
 #include <asio/awaitable.hpp>
-#include <asio/cancellation_signal.hpp>
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 
-#include "absl/functional/any_invocable.h"
-#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-
-struct io_uring_sqe;
+#include "io_ring.h"
 
 namespace pagestall {
 
 class File;
+class Mapping;
+class RingOperation;
+class SharedBuffer;
 
-// An io_uring (io_uring(7)) whose completions resume coroutines on the executor
-// of a single-threaded asio::io_context. What is started during a turn of its
-// loop is submitted in one system call at the turn's end; what has completed is
-// harvested in batches, when the ring's eventfd is signalled or a submission
-// completes at once.
+// An io_uring (io_ring.h) whose completions resume coroutines: each on its own
+// executor (a strand, say). What is started during a turn of the ring's
+// executor is submitted in one system call at the turn's end; what has
+// completed is harvested in batches, when the ring's eventfd is signalled or a
+// submission completes at once.
 //
-// All calls, Open() among them, and those of its operations must come from the
-// thread that runs the executor. The ring must be destroyed before the
-// execution context is. Its destructor cancels what is in flight and blocks
-// until that has ended, for the kernel may write to a buffer until then;
-// coroutines that were awaiting it are never resumed, and its operations cannot
-// be started again.
+// Threads: it belongs to the thread that starts its first operation, wherever
+// it was opened, and that thread must run its executor. Awaits on another one
+// end at once with FailedPrecondition; so do all, once another has run the
+// executor. Its calls are safe to make on any thread.
+//
+// Lifetime: like Asio's own objects it may go before its execution context, or
+// the context before it. Either way coroutines that were awaiting are not
+// resumed but destroyed, when the context runs or is destroyed; what is awaited
+// or started afterwards ends with FailedPrecondition. Buffers, files and
+// mappings are owned by the operations, until the kernel has given them back.
+//
+// Cancellation: a coroutine that is cancelled while it awaits is resumed at
+// once, with the result -ECANCELED or a Cancelled status, whatever the storage
+// does. (Asio itself throws at its next await.)
+//
+// Waiting: nothing sleeps for a device but Close(). (To close a file that was
+// given back may ask a server, close(2).) While nobody awaits, the ring does
+// not keep its execution context running.
 class Ring {
  public:
   // Unimplemented where the kernel has no io_uring, PermissionDenied where a
-  // sandbox or the sysctl kernel.io_uring_disabled forbids it.
+  // sandbox or the sysctl kernel.io_uring_disabled forbids it. The executor is
+  // of an asio::io_context. Any thread.
   static absl::StatusOr<std::unique_ptr<Ring>> Open(
       const asio::any_io_executor& executor);
 
+  // Asks the kernel to end what is in flight, and does not wait for it: what it
+  // does not give back at once stays open and mapped until a later ring of this
+  // thread is opened or destroyed and finds it given back. Any thread that does
+  // not run the executor meanwhile.
   ~Ring();  // NOLINT(bugprone-exception-escape)
   Ring(const Ring&) = delete;
   Ring& operator=(const Ring&) = delete;
 
+  // The same, but waits up to `limit` for the kernel to give everything back.
+  // Returns whether it has: then every file is closed and unmapped that nobody
+  // else has. On the ring's thread.
+  bool Close(std::chrono::nanoseconds limit);
+
+  // Starts preadv2(2) with `flags` (RWF_*).
+  RingOperation StartRead(std::shared_ptr<const File> file,
+                          const SharedBuffer& buffer, uint64_t offset,
+                          int flags = 0);
+
+  // Reads from `offset` until `wanted` bytes (by default all that `buffer`
+  // holds; O_DIRECT wants whole blocks where the file ends) are there or the
+  // file ends, through interruptions and short reads. Returns the bytes read.
+  asio::awaitable<absl::StatusOr<size_t>> Read(
+      std::shared_ptr<const File> file, const SharedBuffer& buffer,
+      uint64_t offset, int flags = 0, std::optional<size_t> wanted = {});
+  // The same of a read that StartRead() has started with the same arguments.
+  asio::awaitable<absl::StatusOr<size_t>> Read(
+      RingOperation started, std::shared_ptr<const File> file,
+      const SharedBuffer& buffer, uint64_t offset, int flags = 0,
+      std::optional<size_t> wanted = {});
+
  private:
+  friend class AwaitedMapping;
   friend class RingOperation;
   class State;
 
   explicit Ring(std::shared_ptr<State> state);
 
+  // For who may outlive the ring, which everything ends with an error after.
+  static RingOperation StartRead(const std::shared_ptr<State>& state,
+                                 std::shared_ptr<const File> file,
+                                 const SharedBuffer& buffer, uint64_t offset,
+                                 int flags, std::shared_ptr<IoRing::Lane> lane);
+  static RingOperation StartAdvise(const std::shared_ptr<State>& state,
+                                   std::shared_ptr<const Mapping> mapping,
+                                   absl::Span<const uint8_t> bytes, int advice,
+                                   std::shared_ptr<IoRing::Lane> lane);
+  static asio::awaitable<absl::StatusOr<size_t>> ReadAll(
+      std::shared_ptr<State> state, RingOperation started,
+      std::shared_ptr<const File> file, SharedBuffer buffer, uint64_t offset,
+      int flags, std::optional<size_t> wanted,
+      std::shared_ptr<IoRing::Lane> lane);
+  // Whether an operation that ended so is to be started again, the
+  // `interruption`-th time in a row.
+  static bool IsWorthRepeating(int result, int interruption);
+  // What ails the ring, if that is what an operation has ended with.
+  static absl::Status RingStatus(State& state, int result);
+
   std::shared_ptr<State> state_;
 };
 
-// A place for one operation of a ring: started, then awaited. Not to be moved,
-// for the kernel knows its address. Destroying it while its operation is in
-// flight cancels that and blocks until it has ended; a coroutine that was
-// awaiting it is not resumed but destroyed. Buffers and memory that the
-// operation refers to must live until then.
+// An operation of a ring that was started. Whoever has it may await it; letting
+// it go cancels it, and waits for nothing. Threads as above.
 class RingOperation {
  public:
-  explicit RingOperation(Ring& ring);
+  RingOperation() = default;  // of nothing
+  RingOperation(RingOperation&& other) noexcept = default;
+  RingOperation& operator=(RingOperation&& other) noexcept;
   ~RingOperation();
-  RingOperation(const RingOperation&) = delete;
-  RingOperation& operator=(const RingOperation&) = delete;
-
-  // preadv2(2) with `flags` (RWF_*). The operation must not be in flight.
-  void StartRead(const File& file, absl::Span<uint8_t> buffer, uint64_t offset,
-                 int flags = 0);
-
-  // madvise(2). `bytes` must begin at a page's start and be less than 4 GiB.
-  void StartAdvise(absl::Span<const uint8_t> bytes, int advice);
 
   // Started, and its result not taken yet.
-  bool started() const { return started_; }
+  bool started() const { return ticket_ != nullptr; }
   // Started, and not ended yet.
-  bool in_flight() const { return in_flight_; }
+  bool in_flight() const;
 
-  // Takes the result of the operation that was started, when it has ended: what
-  // its system call would have returned, or -errno. A coroutine's cancellation
-  // cancels the operation (then -ECANCELED), unless the kernel finishes it
-  // first. One coroutine at a time.
+  // Takes the result of the operation when it has ended:
+  // what its system call would have returned, or -errno; -EBADFD, -EEXIST and
+  // what breaks the ring may be the ring's (see Ring). One coroutine at a time.
   asio::awaitable<int> Wait();
 
-  // Asks the kernel to end the operation.
+  // Ends the operation at once, with -ECANCELED unless it has ended before, and
+  // asks the kernel to end it too.
   void Cancel();
 
  private:
-  friend class Ring::State;
+  friend class Ring;
 
-  void Start(absl::FunctionRef<void(io_uring_sqe*)> prepare);
+  RingOperation(std::shared_ptr<Ring::State> ring, IoRing::Ticket ticket);
+
+  void LetGo();
 
   std::shared_ptr<Ring::State> ring_;
-  bool started_ = false;
-  bool in_flight_ = false;
-  int result_ = 0;
-  absl::AnyInvocable<void(int)> waiter_;
-  asio::cancellation_slot slot_;  // of the waiter
+  IoRing::Ticket ticket_;
 };
-
-// Reads from `offset` until `wanted` bytes (by default all that `buffer` holds;
-// O_DIRECT wants whole blocks where the file ends) are there or the file ends,
-// through interruptions and short reads. Returns the bytes read. `operation`
-// may have been started with the same arguments before; otherwise it is now.
-asio::awaitable<absl::StatusOr<size_t>> AwaitRead(
-    RingOperation& operation, const File& file, absl::Span<uint8_t> buffer,
-    uint64_t offset, int flags = 0, std::optional<size_t> wanted = {});
 
 }  // namespace pagestall
 

@@ -62,7 +62,7 @@ class MeetingAsync final : public AsyncSource {
   }
 
   asio::awaitable<absl::StatusOr<AwaitedChunk>> At(
-      uint64_t /*offset*/, absl::Span<uint8_t> /*buffer*/) override {
+      uint64_t /*offset*/, SharedBuffer /*buffer*/) override {
     co_return AwaitedChunk();
   }
 

@@ -45,8 +45,8 @@ class ToldSource final : public AsyncSource {
     co_return AwaitedChunk();
   }
   asio::awaitable<absl::StatusOr<AwaitedChunk>> At(
-      uint64_t /*offset*/, absl::Span<uint8_t> buffer) override {
-    co_return AwaitedChunk{.bytes = buffer, .touch_on = touch_on_};
+      uint64_t /*offset*/, SharedBuffer buffer) override {
+    co_return AwaitedChunk{.bytes = buffer.bytes(), .touch_on = touch_on_};
   }
 
  private:
@@ -70,13 +70,13 @@ class SlowSource final : public AsyncSource {
     co_return AwaitedChunk();
   }
   asio::awaitable<absl::StatusOr<AwaitedChunk>> At(
-      uint64_t /*offset*/, absl::Span<uint8_t> buffer) override {
+      uint64_t /*offset*/, SharedBuffer buffer) override {
     most_under_way = std::max(most_under_way, ++under_way);
     asio::steady_timer timer(co_await asio::this_coro::executor,
                              std::chrono::milliseconds(1));
     co_await timer.async_wait(asio::use_awaitable);
     --under_way;
-    co_return AwaitedChunk{.bytes = buffer};
+    co_return AwaitedChunk{.bytes = buffer.bytes()};
   }
 };
 
@@ -93,9 +93,9 @@ class SleepingSource final : public AsyncSource {
     co_return AwaitedChunk();
   }
   asio::awaitable<absl::StatusOr<AwaitedChunk>> At(
-      uint64_t /*offset*/, absl::Span<uint8_t> buffer) override {
+      uint64_t /*offset*/, SharedBuffer buffer) override {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    co_return AwaitedChunk{.bytes = buffer};
+    co_return AwaitedChunk{.bytes = buffer.bytes()};
   }
 };
 

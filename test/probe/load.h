@@ -8,6 +8,7 @@
 
 namespace pagestall {
 
+using std::chrono_literals::operator""s;
 using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""us;
 

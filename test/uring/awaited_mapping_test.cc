@@ -4,21 +4,28 @@
 #include "lib/uring/awaited_mapping.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <asio/detached.hpp>
 #include <asio/steady_timer.hpp>
+#include <atomic>
 #include <fstream>
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
 #include "lib/file/file.h"
 #include "lib/file/page_cache.h"
 #include "lib/probe/expect_not_blocked.h"
+#include "test/forbidden_call.h"
 #include "test/on_disk.h"
 #include "test/probe/load.h"
+#include "test/sanitized.h"
 #include "test/slow_mount.h"
 #include "test/status_matchers.h"
 #include "test/temporary_directory.h"
@@ -31,7 +38,17 @@ using testing::AllOf;
 using testing::HasSubstr;
 using Bytes = absl::Span<const uint8_t>;
 
-constexpr size_t kMib = 1 << 20;
+// A line of proc_pid_status(5).
+size_t StatusBytes(const std::string& name) {
+  std::ifstream file("/proc/self/status");
+  for (std::string word; file >> word;) {
+    if (word != name) continue;
+    size_t kib = 0;
+    file >> kib;
+    return kib << 10;
+  }
+  return 0;
+}
 
 class AwaitedMappingTest : public WithRing {
  protected:
@@ -197,6 +214,93 @@ TEST_F(AwaitedMappingTest, TruncatedFileIsAStatus) {
   }
 }
 
+TEST_F(AwaitedMappingTest, TruncationWithinAPageIsAStatus) {
+  for (const bool random : {false, true}) {
+    for (const size_t before : {16'384, 10'000}) {
+      const std::string path =
+          directory_.Write("file", std::vector<uint8_t>(before, 7));
+      const auto mapping = Open(path, {.random = random});
+      ASSERT_THAT(Await(*mapping, 0, 4096), IsOk());
+      ASSERT_THAT(Await(*mapping, 0, before), IsOk());
+      ASSERT_EQ(truncate(path.c_str(), 100), 0);
+      EXPECT_THAT(
+          Await(*mapping, 0, 4096),
+          IsError(absl::StatusCode::kOutOfRange,
+                  AllOf(HasSubstr(path), HasSubstr("truncated to 100 bytes"))));
+      EXPECT_THAT(Await(*mapping, 50, 51),
+                  IsError(absl::StatusCode::kOutOfRange, HasSubstr(path)));
+      EXPECT_THAT(Await(*mapping, 50, 50), IsOk());
+    }
+  }
+}
+
+TEST_F(AwaitedMappingTest, TruncationWithinTheLastPageIsAStatus) {
+  const std::string path =
+      directory_.Write("file", std::vector<uint8_t>(10'000, 7));
+  const auto mapping = Open(path);
+  ASSERT_THAT(Await(*mapping, 8192, 1808), IsOk());
+  ASSERT_EQ(truncate(path.c_str(), 9999), 0);
+  EXPECT_THAT(Await(*mapping, 8192, 1808),
+              IsError(absl::StatusCode::kOutOfRange,
+                      HasSubstr("truncated to 9999 bytes")));
+  EXPECT_THAT(Await(*mapping, 8192, 1807), IsOk());
+}
+
+TEST_F(AwaitedMappingTest, WhatIsNoRegularFileIsRefusedInWords) {
+  const std::string pipe = directory_.path("pipe");
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  for (const std::string& path :
+       {directory_.path(), pipe, std::string("/dev/zero"),
+        std::string("/dev/null")}) {
+    EXPECT_THAT(
+        AwaitedMapping::Open(path, *ring_, {}),
+        IsError(absl::StatusCode::kInvalidArgument,
+                AllOf(HasSubstr(path), HasSubstr("name a regular file"))));
+  }
+}
+
+TEST_F(AwaitedMappingTest, FileThatHidesItsSizeIsRefusedInWords) {
+  EXPECT_THAT(AwaitedMapping::Open("/proc/self/status", *ring_, {}),
+              IsError(absl::StatusCode::kInvalidArgument,
+                      AllOf(HasSubstr("/proc/self/status"),
+                            HasSubstr("says that it has 0 bytes"))));
+}
+
+// While it lives, the process can have only so much more memory of its own.
+class MemoryLimit {
+ public:
+  explicit MemoryLimit(size_t more) {
+    getrlimit(RLIMIT_DATA, &former_);
+    const rlimit limit = {DataBytes() + more, former_.rlim_max};
+    setrlimit(RLIMIT_DATA, &limit);
+  }
+  ~MemoryLimit() { setrlimit(RLIMIT_DATA, &former_); }
+  MemoryLimit(const MemoryLimit&) = delete;
+  MemoryLimit& operator=(const MemoryLimit&) = delete;
+
+ private:
+  static rlim_t DataBytes() { return StatusBytes("VmData:"); }
+
+  rlimit former_{};
+};
+
+TEST_F(AwaitedMappingTest, ErrorOfALargeRangeIsFoundInLittleMemory) {
+  if (kSanitized) GTEST_SKIP() << "the sanitizer wants more memory";
+  constexpr size_t kSize = 48 * kMib;
+  constexpr size_t kBad = kSize - 4096;
+  directory_.Write("file", std::vector<uint8_t>(kSize));
+  const SlowMount mount(directory_.path(),
+                        {"--fail_at=file:" + std::to_string(kBad)});
+  if (!mount.ok()) GTEST_SKIP() << mount.reason();
+  const std::string path = mount.path("file");
+  const auto mapping = Open(path);
+  const MemoryLimit limit(16 * kMib);
+  EXPECT_THAT(Await(*mapping, 0, kSize),
+              IsError(absl::StatusCode::kUnknown,
+                      "read at byte " + std::to_string(kBad) + " '" + path +
+                          "': Input/output error"));
+}
+
 TEST_F(AwaitedMappingTest, MissingFileIsNamed) {
   EXPECT_THAT(AwaitedMapping::Open(directory_.path("missing"), *ring_, {}),
               IsError(absl::StatusCode::kNotFound, HasSubstr("missing'")));
@@ -256,17 +360,7 @@ TEST_F(AwaitedMappingTest, ClosesWithItsRingAndCoroutines) {
   EXPECT_EQ(alive.use_count(), 1);
 }
 
-// VmLck of proc_pid_status(5).
-size_t LockedBytes() {
-  std::ifstream file("/proc/self/status");
-  for (std::string word; file >> word;) {
-    if (word != "VmLck:") continue;
-    size_t kib = 0;
-    file >> kib;
-    return kib << 10;
-  }
-  return 0;
-}
+size_t LockedBytes() { return StatusBytes("VmLck:"); }
 
 class AwaitedMappingPin : public AwaitedMappingTest {
  protected:
@@ -311,6 +405,31 @@ TEST_F(AwaitedMappingPin, IsRefusedBeyondTheLimitAndGivesBackWhatItHad) {
     ASSERT_THAT(pinned, IsOk());
     EXPECT_THAT(Pin(*mapping, 0, 1),
                 IsError(absl::StatusCode::kResourceExhausted, HasSubstr(path)));
+  }
+}
+
+TEST_F(AwaitedMappingPin, IsLetGoInOneCallForWhatNobodyElseHas) {
+  const std::string path = WriteCold(2 * kMib);
+  for (const bool shared : {false, true}) {
+    std::atomic<int> calls = 0;
+    // On one thread: the ring is that thread's.
+    const bool filtered = RunCounting(SYS_munlock, calls, [&] {
+      auto ring = Ring::Open(context_.get_executor());
+      ASSERT_THAT(ring, IsOk());
+      auto mapping = AwaitedMapping::Open(path, **ring, {});
+      ASSERT_THAT(mapping, IsOk());
+      auto pinned = std::make_unique<AwaitedMapping::Pinned>(
+          *Pin(**mapping, 0, 2 * kMib));
+      std::unique_ptr<AwaitedMapping::Pinned> other;
+      if (shared) {
+        other = std::make_unique<AwaitedMapping::Pinned>(
+            *Pin(**mapping, kMib, 8192));
+      }
+      calls = 0;
+      pinned.reset();
+      EXPECT_EQ(calls, shared ? 2 : 1);
+    });
+    if (!filtered) GTEST_SKIP() << "no seccomp here";
   }
 }
 

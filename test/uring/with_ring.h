@@ -21,6 +21,8 @@
 
 namespace pagestall {
 
+inline constexpr size_t kMib = size_t{1} << 20;
+
 // An executor with a ring; skipped where there is none.
 class WithRing : public testing::Test {
  protected:

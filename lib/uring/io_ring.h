@@ -1,0 +1,176 @@
+#ifndef PAGESTALL_LIB_URING_IO_RING_H_
+#define PAGESTALL_LIB_URING_IO_RING_H_
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+
+namespace pagestall {
+
+class File;
+class Mapping;
+class SharedBuffer;
+
+// An io_uring (io_uring(7)) for any event loop; it knows of none and has no
+// thread. The loop watches descriptor(), and calls Submit() at the end of a
+// turn in which something was started and whenever the descriptor says so; then
+// NextEnded() until there is none.
+//
+// Ownership: what the kernel may still read or write belongs to the operation
+// (its file, its buffer, its mapping), which lives until the kernel has given
+// it back. Whoever has started it can let go of all that at any time.
+//
+// Threads: the ring belongs to the thread that starts the first operation,
+// wherever it was opened. One call at a time. Another thread's operations end
+// at once with -EEXIST, and its Submit() breaks the ring (see status()), for
+// the kernel takes no other thread's calls (IORING_SETUP_SINGLE_ISSUER,
+// io_uring_setup(2)) and what is in flight would be waited for in vain. A
+// thread that ends while one of the kernel's threads hangs in an operation of
+// its ring is kept by the kernel until that has ended.
+//
+// Waiting: no call sleeps for a device but Close() with a limit. One thing is
+// the kernel's: it may read the file's metadata from the device within a call.
+class IoRing {
+ public:
+  // What ended operations are told to: what the system call would have
+  // returned, or -errno.
+  using Done = absl::AnyInvocable<void(int)>;
+
+  // An operation. Refers to it, and keeps nothing of what it owns; any thread
+  // may drop it, also after the ring has gone.
+  class Operation;
+  using Ticket = std::shared_ptr<Operation>;
+
+  // Operations of which only so many are with the kernel at once, whatever
+  // becomes of who has started them: those that the kernel's worker threads
+  // sleep in, of which there are only so many.
+  class Lane;
+
+  // Retires the ring, without a wait.
+  struct Retire {
+    void operator()(IoRing* ring) const;
+  };
+  using Owner = std::unique_ptr<IoRing, Retire>;
+
+  // Unimplemented where the kernel has no io_uring, PermissionDenied where a
+  // sandbox or the sysctl kernel.io_uring_disabled forbids it. Any thread.
+  static absl::StatusOr<Owner> Open();
+
+  // Waits up to `limit` for what is in flight, having asked the kernel to end
+  // it, and retires the ring: nobody is told any more, and callbacks are
+  // destroyed. What the kernel does not give back goes, ring, operations and
+  // all that they own, to a list of the process that later calls of Open(),
+  // Close() and Retire look through. Of a ring whose thread lives, the kernel
+  // gives it back to that thread only. Returns whether nothing was left. On the
+  // ring's thread, or after that has ended; on another there is no wait.
+  static bool Close(Owner ring, std::chrono::nanoseconds limit);
+
+  // How many rings are on that list, having looked through it. Any thread.
+  static size_t CountRetired();
+
+  static std::shared_ptr<Lane> MakeLane(size_t limit);
+
+  IoRing(const IoRing&) = delete;
+  IoRing& operator=(const IoRing&) = delete;
+
+  // Becomes readable when there is something to Submit() or collect, after
+  // Arm() was called. The ring's own: not to be closed.
+  int descriptor() const { return event_; }
+  // False if there is something already: then it is not armed.
+  bool Arm();
+  // Takes the signal back.
+  void Disarm();
+
+  // preadv2(2) with `flags` (RWF_*).
+  Ticket StartRead(std::shared_ptr<const File> file, const SharedBuffer& buffer,
+                   uint64_t offset, int flags, Done done,
+                   std::shared_ptr<Lane> lane = nullptr);
+  // madvise(2) on a part of the mapping that begins at a page's start and is
+  // less than 4 GiB.
+  Ticket StartAdvise(std::shared_ptr<const Mapping> mapping,
+                     absl::Span<const uint8_t> bytes, int advice, Done done,
+                     std::shared_ptr<Lane> lane = nullptr);
+
+  // The operation's result, once it has ended.
+  std::optional<int> ResultOf(const Ticket& operation) const;
+  // Tells `done` of an operation that has nobody to tell, also if it has ended.
+  void Tell(const Ticket& operation, Done done);
+  // Ends the operation for who has started it, at once and with -ECANCELED
+  // unless it has ended before, and asks the kernel to end it.
+  void Cancel(const Ticket& operation);
+  // The same, but nobody is told. Returns the callback, which may own who
+  // calls.
+  Done Abandon(const Ticket& operation);
+
+  // Hands what was started to the kernel, in one system call, and collects what
+  // has ended. Returns true if the kernel is short of memory (EAGAIN, EBUSY):
+  // to be called again after a while.
+  bool Submit();
+  // Something was started, or is to be cancelled, that Submit() has to hand to
+  // the kernel.
+  bool HasWork() const;
+  // How many callbacks are yet to be told.
+  size_t waiting() const { return waiting_; }
+
+  struct Ended {
+    Done done;
+    int result = 0;
+  };
+  bool HasEnded() const { return CountEnded() > 0; }
+  size_t CountEnded() const;
+  // The next callback to call, if any. The ring may be retired within it.
+  std::optional<Ended> NextEnded();
+
+  // The error for good, if there was one: of a system call that will fail
+  // always (a sandbox forbids it), or a call of another thread. Everything that
+  // was under way has ended with its errno, negative, and so does what is
+  // started afterwards.
+  const absl::Status& status() const { return status_; }
+  // The same of an operation's result, or what another thread's has ended with.
+  absl::Status StatusOf(int result) const;
+
+ private:
+  class Kernel;
+
+  IoRing();
+  ~IoRing();
+
+  absl::Status Init();
+  // Returns an errno, or 0.
+  int Enable();
+  // Whether this is the ring's thread, if need be from now on.
+  bool BindThread();
+  Ticket Start(Ticket operation);
+  void Enqueue(Ticket operation);
+  void EndForCaller(Operation& operation, int result);
+  void EndForKernel(Operation& operation);
+  void FillQueue();
+  void TakeSubmitted(int count);
+  void Collect();
+  void Break(int error_number, absl::Status status);
+  void ForgetSubmissions();
+  void ForgetUnsubmitted();
+  void Shut(std::vector<Done>& untold);
+  void CancelAll();
+  void WaitUntil(std::chrono::steady_clock::time_point deadline);
+  // Whether the kernel has nothing more of a ring that was shut.
+  bool LookAfter();
+
+  std::unique_ptr<Kernel> kernel_;
+  int event_ = -1;
+  size_t waiting_ = 0;
+  absl::Status status_;
+  int error_number_ = 0;
+};
+
+}  // namespace pagestall
+
+#endif  // PAGESTALL_LIB_URING_IO_RING_H_
