@@ -112,6 +112,22 @@ class IoRing::Kernel {
   Operation* first = nullptr;  // of those that own something
   size_t owning = 0;
   std::deque<Ended> ended;
+  std::vector<Ticket> spare;  // that nobody knows, to be used again
+
+  Ticket NewOperation() {
+    if (spare.empty()) return std::make_shared<Operation>();
+    Ticket operation = std::move(spare.back());
+    spare.pop_back();
+    return operation;
+  }
+
+  // Many at once are more than malloc() keeps at hand.
+  void Recycle(Ticket operation) {
+    if (operation.use_count() > 1 || spare.size() == kEntries) return;
+    std::atomic_thread_fence(std::memory_order_acquire);  // of who dropped it
+    *operation = {};
+    spare.push_back(std::move(operation));
+  }
 
   bool IsMine() const {
     return thread.load(std::memory_order_relaxed) == ThisThread();
@@ -280,7 +296,7 @@ IoRing::Ticket IoRing::StartRead(std::shared_ptr<const File> file,
                                  std::shared_ptr<Lane> lane) {
   // The kernel takes no more at once (read(2)); the rest is a short read.
   constexpr size_t kMost = size_t{1} << 30;
-  auto operation = std::make_shared<Operation>();
+  Ticket operation = kernel_->NewOperation();
   operation->opcode = IORING_OP_READ;
   operation->fd = file->fd();
   operation->address = reinterpret_cast<uintptr_t>(buffer.bytes().data());
@@ -297,7 +313,7 @@ IoRing::Ticket IoRing::StartRead(std::shared_ptr<const File> file,
 IoRing::Ticket IoRing::StartAdvise(std::shared_ptr<const Mapping> mapping,
                                    absl::Span<const uint8_t> bytes, int advice,
                                    Done done, std::shared_ptr<Lane> lane) {
-  auto operation = std::make_shared<Operation>();
+  Ticket operation = kernel_->NewOperation();
   operation->opcode = IORING_OP_MADVISE;
   operation->address = reinterpret_cast<uintptr_t>(bytes.data());
   operation->length = static_cast<uint32_t>(bytes.size());
@@ -378,16 +394,19 @@ void IoRing::EndForCaller(Operation& operation, int result) {
 }
 
 void IoRing::EndForKernel(Operation& operation) {
-  const Ticket last = std::move(operation.self);
+  Ticket last = std::move(operation.self);
   kernel_->Unlink(operation);
   operation.file.reset();
   operation.memory.reset();
   const std::shared_ptr<Lane> lane = std::move(operation.lane);
-  if (!operation.on_lane) return;
-  --lane->taken;
-  if (lane->waiting.empty()) return;
-  Enqueue(std::move(lane->waiting.front()));
-  lane->waiting.pop_front();
+  if (operation.on_lane) {
+    --lane->taken;
+    if (!lane->waiting.empty()) {
+      Enqueue(std::move(lane->waiting.front()));
+      lane->waiting.pop_front();
+    }
+  }
+  kernel_->Recycle(std::move(last));
 }
 
 bool IoRing::HasWork() const {

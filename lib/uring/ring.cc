@@ -172,10 +172,8 @@ asio::awaitable<int> Ring::State::Await(std::shared_ptr<State> state,
       // neither is touched again.
       asio::cancellation_slot(slot).assign(
           [ring = std::weak_ptr<State>(self),
-           waited = std::weak_ptr(ticket)](asio::cancellation_type /*type*/) {
-            const auto alive = ring.lock();
-            const auto operation = waited.lock();
-            if (alive && operation) alive->Cancel(operation);
+           ticket](asio::cancellation_type /*type*/) {
+            if (const auto alive = ring.lock()) alive->Cancel(ticket);
           });
     }
   };
