@@ -11,13 +11,10 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "lib/probe/executor_epoll.h"
+#include "lib/probe/milliseconds.h"
 
 namespace pagestall {
 namespace {
-
-double Milliseconds(std::chrono::nanoseconds time) {
-  return static_cast<double>(time.count()) / 1e6;
-}
 
 // "12.3 ms"; of several workers "at most 12.3, 99.0 ms of threads 7, 8".
 std::string Blocked(const ExecutorReport& report) {

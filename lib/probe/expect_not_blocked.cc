@@ -5,16 +5,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "lib/probe/blocked_clock.h"
+#include "lib/probe/milliseconds.h"
 
 namespace pagestall {
-namespace {
-
-double Milliseconds(std::chrono::nanoseconds time) {
-  return static_cast<double>(time.count()) / 1e6;
-}
-
-}  // namespace
-
 std::string BlockedForMoreThan(std::chrono::nanoseconds limit,
                                absl::FunctionRef<void()> body, const char* file,
                                int line) {
