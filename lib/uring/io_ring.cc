@@ -183,6 +183,9 @@ bool IoRing::Close(Owner owner, std::chrono::nanoseconds limit) {
   IoRing* const ring = owner.release();
   ring->Shut(untold);
   if (limit > limit.zero()) ring->WaitUntil(steady_clock::now() + limit);
+  // What the kernel was too short of memory for: nobody submits it any more.
+  ring->ForgetSubmissions();
+  ring->ForgetUnsubmitted();
   const bool all = ring->LookAfter();
   if (all) {
     delete ring;
@@ -202,12 +205,19 @@ void IoRing::Retire::operator()(IoRing* ring) const {
 
 size_t IoRing::CountRetired() {
   Retired& retired = TheRetired();
-  const std::lock_guard lock(retired.mutex);
-  const auto kept =
-      std::partition(retired.rings.begin(), retired.rings.end(),
+  std::vector<IoRing*> rings;
+  {
+    const std::lock_guard lock(retired.mutex);
+    rings.swap(retired.rings);
+  }
+  // Closes and unmaps files, which may take long: not while others wait.
+  const auto gone =
+      std::partition(rings.begin(), rings.end(),
                      [](IoRing* ring) { return !ring->LookAfter(); });
-  std::for_each(kept, retired.rings.end(), [](IoRing* ring) { delete ring; });
-  retired.rings.erase(kept, retired.rings.end());
+  std::for_each(gone, rings.end(), [](IoRing* ring) { delete ring; });
+  rings.erase(gone, rings.end());
+  const std::lock_guard lock(retired.mutex);
+  retired.rings.insert(retired.rings.end(), rings.begin(), rings.end());
   return retired.rings.size();
 }
 
@@ -367,7 +377,8 @@ void IoRing::Cancel(const Ticket& operation) {
   EndForCaller(*operation, -ECANCELED);
   if (operation->self == nullptr) return;
   if (operation->submitted) {
-    kernel_->to_cancel.push_back(operation);
+    // A broken ring asks the kernel for nothing more.
+    if (error_number_ == 0) kernel_->to_cancel.push_back(operation);
     return;
   }
   std::erase(kernel_->queued, operation);
@@ -410,8 +421,9 @@ void IoRing::EndForKernel(Operation& operation) {
 }
 
 bool IoRing::HasWork() const {
-  return !kernel_->queued.empty() || !kernel_->to_cancel.empty() ||
-         !kernel_->submissions.empty();
+  return error_number_ == 0 &&
+         (!kernel_->queued.empty() || !kernel_->to_cancel.empty() ||
+          !kernel_->submissions.empty());
 }
 
 void IoRing::FillQueue() {

@@ -34,7 +34,10 @@ class SharedBuffer;
 // the kernel takes no other thread's calls (IORING_SETUP_SINGLE_ISSUER,
 // io_uring_setup(2)) and what is in flight would be waited for in vain. A
 // thread that ends while one of the kernel's threads hangs in an operation of
-// its ring is kept by the kernel until that has ended.
+// its ring is kept by the kernel until that has ended, so a join takes as long;
+// and what the kernel gives back of a ring after its thread has ended is held
+// until the process ends. A child of fork(2) shares the queues with its parent:
+// it must neither use nor destroy the ring.
 //
 // Waiting: no call sleeps for a device but Close() with a limit. One thing is
 // the kernel's: it may read the file's metadata from the device within a call.

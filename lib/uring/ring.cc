@@ -163,18 +163,23 @@ asio::awaitable<int> Ring::State::Await(std::shared_ptr<State> state,
     const auto slot = asio::get_associated_cancellation_slot(handler);
     IoRing::Done done =
         Resume<decltype(handler)>(std::move(handler), self->RunsOn(executor));
-    const IoRing::Ticket ticket = self->Start(done, start);
-    if (ticket == nullptr) {
+    const auto assigning = [&](IoRing& core, IoRing::Done tell) {
+      IoRing::Ticket ticket = start(core, std::move(tell));
+      // Before anybody can be told, on whichever thread, which takes the ring's
+      // mutex. The slot may outlive the operation, and its signal may go before
+      // that: neither is touched again.
+      if (slot.is_connected()) {
+        asio::cancellation_slot(slot).assign(
+            [ring = std::weak_ptr<State>(self),
+             ticket](asio::cancellation_type /*type*/) {
+              if (const auto alive = ring.lock()) alive->Cancel(ticket);
+            });
+      }
+      return ticket;
+    };
+    if (self->Start(done, assigning) == nullptr) {
       asio::post(executor,
                  [done = std::move(done)]() mutable { done(-EBADFD); });
-    } else if (slot.is_connected()) {
-      // The slot may outlive the operation, and its signal may go before that:
-      // neither is touched again.
-      asio::cancellation_slot(slot).assign(
-          [ring = std::weak_ptr<State>(self),
-           ticket](asio::cancellation_type /*type*/) {
-            if (const auto alive = ring.lock()) alive->Cancel(ticket);
-          });
     }
   };
   return asio::async_initiate<const asio::use_awaitable_t<>, void(int)>(

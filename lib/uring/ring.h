@@ -29,7 +29,9 @@ class SharedBuffer;
 // Threads: it belongs to the thread that starts its first operation, wherever
 // it was opened, and that thread must run its executor. Awaits on another one
 // end at once with FailedPrecondition; so do all, once another has run the
-// executor. Its calls are safe to make on any thread.
+// executor. Its calls are safe to make on any thread, but not in a child of
+// fork(2), nor may that destroy it. What becomes of a thread that ends while
+// storage hangs, says io_ring.h.
 //
 // Lifetime: like Asio's own objects it may go before its execution context, or
 // the context before it. Either way coroutines that were awaiting are not

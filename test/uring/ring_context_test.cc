@@ -197,6 +197,23 @@ TEST_F(RingContextTest, UseByTwoThreadsIsRefusedInWordsAndDoesNotSpin) {
                       HasSubstr("belongs to the thread")));
 }
 
+TEST_F(RingContextTest, WhatIsLetGoOfABrokenRingDoesNotSpin) {
+  const SlowZeros mount(300ms);
+  if (!mount.ok()) GTEST_SKIP() << mount.reason();
+  auto mapping = Open(mount.large(), {.ahead = 2});
+  for (const uint64_t offset : {0, 32768}) {  // the second reads ahead
+    asio::co_spawn(context_, mapping->Await(offset, 32768), asio::detached);
+  }
+  for (int i = 0; i < 3; ++i) context_.poll();
+  std::thread([&] {
+    context_.restart();
+    context_.run_for(100ms);
+  }).join();
+  mapping.reset();
+  context_.restart();
+  EXPECT_LT(context_.run_for(1s), 1000u);
+}
+
 TEST_F(RingContextTest, ForbiddenSubmissionIsAStatusAndDoesNotSpin) {
   const auto mapping = Open(WriteCold(kMib));
   absl::StatusOr<Bytes> bytes;
