@@ -8,16 +8,18 @@
 #include <atomic>
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 namespace pagestall {
 namespace {
 
-// Each time that ours goes before somebody else's, it is another function,
-// which knows what it has found. A handler that has found an earlier one passes
-// on to that, and so on to what came before: nothing goes round in a circle.
-constexpr size_t kMost = 8;
+// Each disposition that was found has a function of its own, which passes on to
+// it for good: a handler may be running it, and others may have found it and
+// pass on to it whenever they like.
+constexpr size_t kMost = 16;
 
 struct Found {
   struct sigaction action {};
@@ -25,8 +27,9 @@ struct Found {
 };
 
 std::mutex mutex;
-std::array<Found, kMost> found;  // what each function has found
-size_t installed = 0;            // of the functions
+std::array<Found, kMost> found;  // what each function passes on to
+// Of them are written. Released after that, acquired by the functions.
+std::atomic<size_t> used = 0;
 int users = 0;
 std::atomic<bool (*)(const siginfo_t&)> asked = nullptr;
 
@@ -67,7 +70,9 @@ void Call(const struct sigaction& action, siginfo_t* info, void* context) {
 void PassOn(Found& to, siginfo_t* info, void* context) {
   const struct sigaction action = to.action;
   const bool ignores = action.sa_handler == SIG_IGN;
-  if (ignores && !IsFault(*info)) return;
+  // Nothing that is sent ends the first process of a pid namespace by default.
+  const bool is_kept = action.sa_handler == SIG_DFL && getpid() == 1;
+  if ((ignores || is_kept) && !IsFault(*info)) return;
   // Not even a fault that is ignored lets its instruction go on.
   if (ignores || action.sa_handler == SIG_DFL ||
       ((action.sa_flags & SA_RESETHAND) != 0 && to.spent.exchange(true))) {
@@ -76,11 +81,32 @@ void PassOn(Found& to, siginfo_t* info, void* context) {
   Call(action, info, context);
 }
 
+// What each function is passing on, on this thread. Others may have left so
+// that their handlers pass on in a circle: then the same signal comes round
+// again, further in. It stays where a handler jumps out (siglongjmp(3)), hence
+// the frame. The model as in touch.cc.
+struct Passing {
+  const siginfo_t* info;
+  uintptr_t frame;
+};
+constinit thread_local std::array<Passing, kMost> passing
+    [[gnu::tls_model("initial-exec")]] = {};
+
+void PassOnOnce(size_t index, siginfo_t* info, void* context) {
+  const auto frame = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
+  const Passing outer = passing[index];
+  if (outer.info == info && frame < outer.frame) return Die(info);
+  passing[index] = {info, frame};
+  static_cast<void>(used.load(std::memory_order_acquire));
+  PassOn(found[index], info, context);
+  passing[index] = outer;
+}
+
 template <size_t kIndex>
 void OnBusError(int /*signal*/, siginfo_t* info, void* context) {
   const int error_number = errno;
   if (!IsFault(*info) || !asked.load()(*info)) {
-    PassOn(found[kIndex], info, context);
+    PassOnOnce(kIndex, info, context);
   }
   errno = error_number;
 }
@@ -99,16 +125,47 @@ struct sigaction Current() {
   return current;
 }
 
-// Whether ours is the process's disposition. Those that were put before it, and
-// have gone without a word, are forgotten.
-bool IsFirst() {
-  const struct sigaction current = Current();
-  for (size_t i = installed; i > 0; --i) {
-    if (current.sa_sigaction != kFunctions[i - 1]) continue;
-    installed = i;
-    return true;
+bool IsSame(const struct sigaction& one, const struct sigaction& other) {
+  if (one.sa_sigaction != other.sa_sigaction ||
+      one.sa_flags != other.sa_flags) {
+    return false;
   }
-  return false;
+  for (int signal = 1; signal < NSIG; ++signal) {
+    if (sigismember(&one.sa_mask, signal) !=
+        sigismember(&other.sa_mask, signal)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// What ours passes on to; null if the disposition is somebody else's.
+Found* FoundBy(const struct sigaction& action) {
+  for (size_t i = 0; i < used; ++i) {
+    if (action.sa_sigaction == kFunctions[i]) return &found[i];
+  }
+  return nullptr;
+}
+
+// Ours that passes on to `former`; empty if all pass on to something else.
+std::optional<struct sigaction> Before(const struct sigaction& former) {
+  size_t i = 0;
+  while (i < used && !IsSame(found[i].action, former)) ++i;
+  if (i == kMost) return std::nullopt;
+  if (i == used) {
+    found[i].action = former;
+    used.store(i + 1, std::memory_order_release);
+  }
+  found[i].spent = false;
+  struct sigaction ours {};
+  ours.sa_sigaction = kFunctions[i];
+  ours.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
+  // What is ignored interrupts no system call.
+  if ((former.sa_flags & SA_RESTART) != 0 || former.sa_handler == SIG_IGN ||
+      former.sa_handler == SIG_DFL) {
+    ours.sa_flags |= SA_RESTART;
+  }
+  return ours;
 }
 
 // A child does not inherit the thread that holds the mutex.
@@ -121,24 +178,34 @@ void InstallBusErrorHandler(bool (*claims)(const siginfo_t& info)) {
   const std::lock_guard lock(mutex);
   ++users;
   asked = claims;
-  if (IsFirst() || installed == kMost) return;
-  Found& here = found[installed];
-  here.action = Current();
-  here.spent = false;
-  struct sigaction action {};
-  action.sa_sigaction = kFunctions[installed++];
-  action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER |
-                    (here.action.sa_flags & SA_RESTART);
-  sigaction(SIGBUS, &action, nullptr);
+  struct sigaction former = Current();
+  struct sigaction expected = former;
+  while (FoundBy(former) == nullptr) {
+    const auto ours = Before(former);
+    if (!ours) return;
+    struct sigaction replaced {};
+    sigaction(SIGBUS, &*ours, &replaced);
+    if (replaced.sa_sigaction == expected.sa_sigaction) return;
+    // Somebody was quicker: before that, then.
+    former = replaced;
+    expected = *ours;
+  }
+  if (former.sa_sigaction != expected.sa_sigaction) {
+    sigaction(SIGBUS, &former, nullptr);
+  }
 }
 
 void RemoveBusErrorHandler() {
   const std::lock_guard lock(mutex);
-  if (--users > 0 || !IsFirst()) return;
-  const Found& here = found[--installed];
-  struct sigaction former = here.action;
-  if (here.spent) former.sa_handler = SIG_DFL;
-  sigaction(SIGBUS, &former, nullptr);
+  if (--users > 0) return;
+  const Found* const first = FoundBy(Current());
+  if (first == nullptr) return;
+  struct sigaction former = first->action;
+  if (first->spent) former.sa_handler = SIG_DFL;
+  struct sigaction replaced {};
+  sigaction(SIGBUS, &former, &replaced);
+  // Somebody was quicker.
+  if (FoundBy(replaced) == nullptr) sigaction(SIGBUS, &replaced, nullptr);
 }
 
 }  // namespace pagestall

@@ -12,7 +12,15 @@ namespace pagestall {
 // followed as the kernel would, with its mask and flags (but for SA_ONSTACK: a
 // handler that has none also runs on a thread's alternate stack).
 //
-// Calls are counted. Any thread; may wait for another thread's call.
+// Of 16 different dispositions that are found in the life of the process;
+// before a further one no handler is put, and what would be claimed goes there.
+// Where handlers of others have left so that they pass on in a circle, a signal
+// that comes round ends the process, as by default. Two threads that install
+// handlers of others at the moment of this call may lose one of theirs.
+//
+// Calls are counted. Any thread; may wait for another thread's call. A shared
+// object that has this code must not be unloaded (dlclose(3)): what was found
+// by others stays with them.
 void InstallBusErrorHandler(bool (*claims)(const siginfo_t& info));
 
 // The last call puts the former disposition back, unless somebody has installed

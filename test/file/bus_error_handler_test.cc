@@ -4,13 +4,18 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdint>
 #include <cstdlib>
+#include <thread>
 
 #include "lib/file/touch.h"
 #include "test/bus_error.h"
@@ -207,6 +212,198 @@ TEST_F(BusErrorHandlerDeathTest,
         TouchOne(MapGone());
       },
       testing::KilledBySignal(SIGBUS), "");
+}
+
+// Libraries whose handlers pass on to what they have found.
+struct Library {
+  struct sigaction found;
+  void (*handler)(int, siginfo_t*, void*);
+
+  void Come() {
+    const struct sigaction ours = Handler(handler, 0);
+    sigaction(SIGBUS, &ours, &found);
+  }
+  void Leave() const { sigaction(SIGBUS, &found, nullptr); }
+  void PassOn(int signal, siginfo_t* info, void* context) const {
+    if ((found.sa_flags & SA_SIGINFO) != 0) {
+      return found.sa_sigaction(signal, info, context);
+    }
+    const struct sigaction by_default {};
+    sigaction(SIGBUS, &by_default, nullptr);
+  }
+};
+
+Library one_library = {{}, [](int signal, siginfo_t* info, void* context) {
+                         one_library.PassOn(signal, info, context);
+                       }};
+Library another_library = {{}, [](int signal, siginfo_t* info, void* context) {
+                             another_library.PassOn(signal, info, context);
+                           }};
+
+TEST_F(BusErrorHandlerDeathTest, LibrariesMayLeaveInAnyOrder) {
+  const auto come_and_leave = [] {
+    signal(SIGBUS, SIG_DFL);
+    const BusErrorsCaught first;
+    one_library.Come();
+    const BusErrorsCaught second;
+    another_library.Come();
+    one_library.Leave();
+    const BusErrorsCaught third;
+    another_library.Leave();
+    const BusErrorsCaught fourth;
+    if (!Catches(MapGone())) _exit(2);
+    TouchOne(MapGone());
+  };
+  EXPECT_EXIT(come_and_leave(), DiedOfBusError, "");
+}
+
+TEST_F(BusErrorHandlerDeathTest, SignalThatComesRoundEndsTheProcess) {
+  EXPECT_EXIT(
+      {
+        one_library.Come();
+        const BusErrorsCaught caught;
+        one_library.Come();  // forgets what it has found first
+        if (!Catches(MapGone())) _exit(2);
+        TouchOne(MapGone());
+      },
+      DiedOfBusError, "");
+}
+
+TEST_F(BusErrorHandlerDeathTest, HandlerThatJumpsOutMayDoSoAgain) {
+  EXPECT_EXIT(
+      {
+        static sigjmp_buf out;
+        const struct sigaction owner =
+            Handler([](int, siginfo_t*, void*) { siglongjmp(out, 1); }, 0);
+        sigaction(SIGBUS, &owner, nullptr);
+        const BusErrorsCaught caught;
+        const uint8_t* const gone = MapGone();
+        static int i = 0;
+        while (i++ < 20) {
+          if (sigsetjmp(out, 1) == 0) {
+            TouchOne(gone);
+            _exit(2);
+          }
+        }
+        EXIT_IF(Catches(MapGone()));
+      },
+      testing::ExitedWithCode(0), "");
+}
+
+TEST_F(BusErrorHandlerDeathTest, IsPutBeforeOthersHoweverOftenTheyCome) {
+  EXPECT_EXIT(
+      {
+        for (int i = 0; i < 100; ++i) {
+          const struct sigaction owner = Handler(Repair, 0);
+          sigaction(SIGBUS, &owner, nullptr);
+          const BusErrorsCaught caught;
+          if (!Catches(MapGone())) _exit(2);
+          sigaction(SIGBUS, &owner, nullptr);
+        }
+        EXIT_IF(repairs == 0);
+      },
+      testing::ExitedWithCode(0), "");
+}
+
+// Whose handler it is may change while a signal is passed on.
+TEST_F(BusErrorHandlerDeathTest, ForeignFaultsArePassedOnWhileOthersInstall) {
+  EXPECT_EXIT(
+      {
+        const struct sigaction owner = Handler(Repair, 0);
+        struct sigaction older {};
+        older.sa_handler = RepairOldStyle;
+        sigaction(SIGBUS, &owner, nullptr);
+        std::atomic<bool> done = false;
+        std::thread faults([&] {
+          for (int i = 0; i < 500; ++i) {
+            to_repair = MapGone();
+            static_cast<void>(*to_repair);
+            munmap(const_cast<uint8_t*>(to_repair), 2 * kPage);
+          }
+          done = true;
+        });
+        for (int i = 0; !done; ++i) {
+          { const BusErrorsCaught caught; }
+          sigaction(SIGBUS, i % 2 == 0 ? &older : &owner, nullptr);
+        }
+        faults.join();
+        EXIT_IF(repairs == 500);
+      },
+      testing::ExitedWithCode(0), "");
+}
+
+// No test that is quick sees it each time.
+TEST_F(BusErrorHandlerDeathTest, HandlerThatComesAtTheSameMomentIsKept) {
+  EXPECT_EXIT(
+      {
+        const struct sigaction owner = Handler(Repair, 0);
+        for (int round = 0; round < 500; ++round) {
+          signal(SIGBUS, SIG_DFL);
+          std::atomic<bool> begun = false;
+          std::thread other([&] {
+            begun = true;
+            for (int i = 0; i < 20; ++i) const BusErrorsCaught caught;
+          });
+          while (!begun) {
+          }
+          std::atomic<int> pause = round * 37 % 4000;
+          while (pause-- > 0) {
+          }
+          sigaction(SIGBUS, &owner, nullptr);
+          other.join();
+          struct sigaction now {};
+          sigaction(SIGBUS, nullptr, &now);
+          if (now.sa_handler == SIG_DFL) _exit(2);
+        }
+        _exit(0);
+      },
+      testing::ExitedWithCode(0), "");
+}
+
+TEST_F(BusErrorHandlerDeathTest, SignalThatIsIgnoredInterruptsNoRead) {
+  EXPECT_EXIT(
+      {
+        signal(SIGBUS, SIG_IGN);
+        const BusErrorsCaught caught;
+        int pipe_ends[2];
+        if (pipe(pipe_ends) != 0) _exit(2);
+        const pthread_t reader = pthread_self();
+        std::thread sender([&] {
+          for (int i = 0; i < 5; ++i) {
+            usleep(10'000);
+            pthread_kill(reader, SIGBUS);
+          }
+          static_cast<void>(!write(pipe_ends[1], "x", 1));
+        });
+        char byte = 0;
+        const ssize_t size = read(pipe_ends[0], &byte, 1);
+        sender.join();
+        EXIT_IF(size == 1);
+      },
+      testing::ExitedWithCode(0), "");
+}
+
+// A container's first process.
+TEST_F(BusErrorHandlerDeathTest, FirstProcessOutlivesWhatItIsSent) {
+  const pid_t parent = fork();
+  if (parent == 0) {
+    if (unshare(CLONE_NEWUSER | CLONE_NEWPID) != 0) _exit(77);
+    const pid_t first = fork();
+    if (first == 0) {
+      signal(SIGBUS, SIG_DFL);
+      const BusErrorsCaught caught;
+      kill(getpid(), SIGBUS);
+      EXIT_IF(Catches(MapGone()));
+    }
+    int status = -1;
+    waitpid(first, &status, 0);
+    _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(waitpid(parent, &status, 0), parent);
+  ASSERT_TRUE(WIFEXITED(status)) << status;
+  if (WEXITSTATUS(status) == 77) GTEST_SKIP() << "no user namespaces here";
+  EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
 // As a debugger and a core dump see it.
