@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -104,27 +105,48 @@ constinit Ranges lost;
 constinit std::atomic<size_t> lost_size = 0;
 constinit std::atomic<bool> locked = false;  // for `lost`
 
-void Lock() {
+// Takes `lost`. No handler of a signal runs on this thread until Unlock(),
+// which is to be given what is returned: one that touches a mapping would wait
+// here for the thread that it interrupts. Nor can it be what a fault
+// interrupts: nobody who holds it touches a mapping.
+sigset_t Lock() {
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, &before);
   while (locked.exchange(true, std::memory_order_acquire)) sched_yield();
+  return before;
 }
-void Unlock() { locked.store(false, std::memory_order_release); }
 
-// Holds `lost`. That cannot be what a fault interrupts: nobody who holds it
-// touches a mapping.
+void Unlock(const sigset_t& before) {
+  locked.store(false, std::memory_order_release);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
 class Held {
  public:
-  Held() { Lock(); }
+  Held() : before_(Lock()) {}
   ~Held() {
     lost_size.store(lost.size(), std::memory_order_release);
-    Unlock();
+    Unlock(before_);
   }
   Held(const Held&) = delete;
   Held& operator=(const Held&) = delete;
+
+ private:
+  const sigset_t before_;
 };
 
 // A child does not inherit the thread that holds it.
-[[maybe_unused]] const int kForksOfLostBytes =
-    pthread_atfork(Lock, Unlock, Unlock);
+sigset_t before_fork;  // of the thread that forks, which holds `lost`
+
+void UnlockAfterFork() {
+  const sigset_t before = before_fork;
+  Unlock(before);
+}
+
+[[maybe_unused]] const int kForksOfLostBytes = pthread_atfork(
+    [] { before_fork = Lock(); }, UnlockAfterFork, UnlockAfterFork);
 
 Range Of(absl::Span<const uint8_t> bytes) {
   const auto begin = reinterpret_cast<uintptr_t>(bytes.data());
@@ -141,7 +163,9 @@ bool AddLostBytes(uintptr_t begin, uintptr_t end) {
 const uint8_t* FirstLostByte(absl::Span<const uint8_t> bytes) {
   // After what has been read of them.
   std::atomic_thread_fence(std::memory_order_acquire);
-  if (lost_size.load(std::memory_order_acquire) == 0) return nullptr;
+  if (bytes.empty() || lost_size.load(std::memory_order_acquire) == 0) {
+    return nullptr;
+  }
   const Held held;
   const Range range = Of(bytes);
   const Range* const first = lost.Meeting(range);

@@ -115,8 +115,10 @@ absl::StatusOr<Mapping> Mapping::Map(const File& file, int flags) {
   if (*size == 0) return Mapping({});
   void* address = mmap(nullptr, *size, PROT_READ, flags, file.fd(), 0);
   if (address == MAP_FAILED) return ErrnoStatus(errno, "mmap", file.path());
-  return Mapping(
-      absl::MakeConstSpan(static_cast<const uint8_t*>(address), *size));
+  const auto bytes =
+      absl::MakeConstSpan(static_cast<const uint8_t*>(address), *size);
+  ForgetLostBytes(bytes);
+  return Mapping(bytes);
 }
 
 Mapping::~Mapping() {

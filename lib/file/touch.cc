@@ -26,7 +26,8 @@ struct Touched {
 
 // The innermost, for this thread's own signal handler. A handler may not
 // allocate, which the first use of a thread-local variable may do in a shared
-// object, unless it has this model (ld.so's TLS is part of each thread then).
+// object, unless it has this model (in the static TLS block, a part of each
+// thread).
 constinit thread_local const Touched* volatile touched
     [[gnu::tls_model("initial-exec")]] = nullptr;
 

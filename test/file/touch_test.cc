@@ -2,9 +2,12 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/mman.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <barrier>
+#include <chrono>
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
@@ -165,6 +168,79 @@ TEST_F(TouchTest, AddressesThatAreMappedAnewAreNotLost) {
   if (mapping.bytes().data() != lost) GTEST_SKIP() << "was mapped elsewhere";
   EXPECT_THAT(TouchFrom(mapping, "whole", 0), IsOk());
   EXPECT_EQ(sum_, 4 * kPage);
+}
+
+TEST_F(TouchTest, MappingWhereSomebodyElseHasUnmappedLostBytesIsWhole) {
+  const BusErrorsCaught caught;
+  const std::string path =
+      directory_.Write("plain", std::vector<uint8_t>(4 * kPage, 1));
+  const auto file = File::Open(path, O_RDONLY);
+  void* const plain =
+      mmap(nullptr, 4 * kPage, PROT_READ, MAP_SHARED, file->fd(), 0);
+  ASSERT_EQ(truncate(path.c_str(), 0), 0);
+  const absl::Span<const uint8_t> bytes(static_cast<const uint8_t*>(plain),
+                                        4 * kPage);
+  EXPECT_FALSE(Touch(bytes, path, 0, [&] { sum_ = SumOf(bytes); }).ok());
+  munmap(plain, 4 * kPage);
+  const Mapping mapping = MapTruncated("whole", 4);
+  if (mapping.bytes().data() != plain) GTEST_SKIP() << "was mapped elsewhere";
+  EXPECT_THAT(TouchFrom(mapping, "whole", 0), IsOk());
+  EXPECT_EQ(sum_, 4 * kPage);
+}
+
+TEST_F(TouchTest, NothingIsLostOfNoBytes) {
+  const BusErrorsCaught caught;
+  const Mapping mapping = MapTruncated("file", 1);
+  EXPECT_FALSE(TouchFrom(mapping, "file", 0).ok());
+  EXPECT_THAT(Touch(mapping.bytes().subspan(2 * kPage + 5, 0),
+                    directory_.path("file"), 2 * kPage + 5, [] {}),
+              IsOk());
+}
+
+// What a timer's handler touches, page by page, while the thread that it
+// interrupts does the same.
+const volatile uint8_t* next_of_handler = nullptr;
+const volatile uint8_t* first_of_handler = nullptr;
+
+TEST_F(TouchTest, HandlerOfAnotherSignalMayTouchWhatIsLost) {
+  const BusErrorsCaught caught;
+  constexpr size_t kPages = 4000;
+  const std::string path = directory_.Write("file", {1});
+  ASSERT_EQ(truncate(path.c_str(), kPages * kPage), 0);
+  const auto file = File::Open(path, O_RDONLY);
+  const auto mapping = Mapping::Map(*file);
+  ASSERT_THAT(mapping, IsOk());
+  ASSERT_EQ(truncate(path.c_str(), 0), 0);
+  first_of_handler = mapping->bytes().data();
+  next_of_handler = first_of_handler + (kPages - 1) * kPage;
+  const Mapping lost = MapTruncated("lost", 1);
+  ASSERT_FALSE(TouchFrom(lost, "lost", 0).ok());
+
+  struct sigaction tick {};
+  tick.sa_handler = [](int) {
+    if (next_of_handler == first_of_handler) return;
+    static_cast<void>(*next_of_handler);
+    next_of_handler = next_of_handler - kPage;
+  };
+  tick.sa_flags = SA_RESTART;
+  struct sigaction before {};
+  sigaction(SIGALRM, &tick, &before);
+  const itimerval often = {{0, 50}, {0, 50}};
+  const itimerval never = {};
+  const absl::Status status = Touch(mapping->bytes(), path, 0, [&] {
+    setitimer(ITIMER_REAL, &often, nullptr);
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+    while (std::chrono::steady_clock::now() < end) {
+      const auto byte = lost.bytes().first(1);
+      EXPECT_THAT(
+          Touch(byte, directory_.path("lost"), 0, [&] { sum_ = SumOf(byte); }),
+          IsOk());
+    }
+    setitimer(ITIMER_REAL, &never, nullptr);
+  });
+  sigaction(SIGALRM, &before, nullptr);
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_LT(next_of_handler, first_of_handler + (kPages - 1) * kPage);
 }
 
 TEST_F(TouchTest, FormerDispositionIsPutBackByTheLast) {
