@@ -2,7 +2,9 @@
 
 #include <sys/epoll.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <utility>
@@ -60,13 +62,13 @@ class MeasuredWait {
       ledger->Poll(wait);
     } else {
       ledger_ = ledger;
-      ledger_->BeginWait(wait);
+      outer_ = ledger_->BeginWait(wait);
     }
   }
   ~MeasuredWait() {
     if (ledger_ == nullptr) return;
     const int error = errno;
-    ledger_->EndWait();
+    ledger_->EndWait(outer_);
     errno = error;
   }
   MeasuredWait(const MeasuredWait&) = delete;
@@ -74,6 +76,7 @@ class MeasuredWait {
 
  private:
   ThreadLedger* ledger_ = nullptr;  // if it sleeps and is measured
+  std::optional<EpollWait> outer_;
 };
 
 }  // namespace
@@ -82,7 +85,10 @@ class MeasuredWait {
 extern "C" int epoll_wait(int epoll, struct epoll_event* events, int most,
                           int timeout_ms) {
   const pagestall::MeasuredWait wait(
-      {epoll, reinterpret_cast<uintptr_t>(__builtin_frame_address(0))},
+      {.epoll = epoll,
+       .frame = reinterpret_cast<uintptr_t>(__builtin_frame_address(0)),
+       .events_end = reinterpret_cast<uintptr_t>(events) +
+                     static_cast<size_t>(std::max(most, 0)) * sizeof(*events)},
       timeout_ms);
   return epoll_pwait(epoll, events, most, timeout_ms, nullptr);
 }

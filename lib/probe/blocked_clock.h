@@ -37,9 +37,14 @@ struct BlockedTime {
 // A thread may wait in epoll_wait() of somebody else than the executor: a
 // coroutine that makes a synchronous call which has an event loop of its own is
 // blocked. Whose wait it is, tells the epoll descriptor, if it is given. Else
-// the executor's is that on which the thread waits outermost, by its stack:
-// the loop that a clock is started around, whatever runs within it. Of two
-// loops one after the other, one counts as blocked. What cannot be told: a
+// that is a guess: the executor's is that on which the thread waits outermost,
+// by its stack. A call of epoll_wait() is as far out as its frame, or as the
+// end of the array of events that it is given, if that is on the stack too, as
+// asio's is: an io_context that a clock is started around is known so, whatever
+// runs within it. A loop that is written otherwise may be mistaken for one
+// within: whose array is on the heap, and whose call is made by functions with
+// larger frames than those that lead to the nested call. Of two loops one after
+// the other, one counts as blocked. What cannot be told either: a
 // clock that sees no wait but those of a nested loop takes that for the
 // executor's, be it that it was started within the outer loop or that the outer
 // one never calls epoll_wait(). The first call of the outer loop puts that
@@ -53,22 +58,24 @@ struct BlockedTime {
 // man page is the same; the linker prefers it to the C library's. A thread that
 // measures nothing pays a look at a thread-local variable.
 //
-// Cost: a reading takes 1 to 2 us, so that no more than one in 400 us is made
-// on average, or 0.5 % of the time. Error: waits that are not read at both ends
-// leave open whether the thread slept in them or between them; then the time is
-// known within bounds only. Of one sleep between two waits, at_least misses
-// less than 0.4 ms, and of many as much as the waits took beside sleeping, some
-// 20 to 60 us each: in turns of 200 to 440 us with a fault in each it has been
-// 65 to 75 % of the sleep. A stretch without a voluntary context switch is not
-// blocked, whatever the clocks say; in one that has slept, stolen CPU time
-// counts as sleep where the kernel takes it out of the thread's CPU time
-// (CONFIG_PARAVIRT_TIME_ACCOUNTING).
+// Cost: a reading takes 1 to 6 us, by machine, so that no more than one in 400
+// us is made on average, or 0.5 to 1.5 % of the time. Error: waits that are not
+// read at both ends leave open whether the thread slept in them or between
+// them; then the time is known within bounds only. Of one sleep between two
+// waits, at_least misses less than 0.4 ms, and of many as much as the waits
+// took beside sleeping, some 20 to 60 us each: in turns of 200 to 440 us with a
+// fault in each it has been 65 to 75 % of the sleep. A stretch without a
+// voluntary context switch is not blocked, whatever the clocks say; in one that
+// has slept, stolen CPU time counts as sleep where the kernel takes it out of
+// the thread's CPU time (CONFIG_PARAVIRT_TIME_ACCOUNTING).
 //
 // Threads: a clock measures the thread that started it, and may be read
 // and destroyed by any, also after that thread has ended: then it says what was
-// until its end. Another thread's reading takes some 20 us, and counts the time
-// for which the thread is just then in the run queue as sleep. Several clocks
-// may run on a thread. Calls wait for nothing but each other.
+// until its end; of a main thread that ends without the process
+// (pthread_exit(3)), until it was last read. Another thread's reading takes 20
+// to 40 us, and counts the time for which the thread is just then in the run
+// queue as sleep. Several clocks may run on a thread. Calls wait for nothing
+// but each other, and for them the measured thread's epoll_wait().
 class BlockedClock {
  public:
   // Unimplemented where the kernel has no schedstat; FailedPrecondition in a

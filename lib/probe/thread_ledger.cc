@@ -6,11 +6,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdlib>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "lib/file/errno_status.h"
 
 namespace pagestall {
 namespace {
@@ -36,15 +38,15 @@ constinit thread_local bool is_ending = false;
 
 }  // namespace
 
-bool ClockBook::IsNews(const EpollWait& wait) const {
-  return !is_given_ && (!epoll_ || wait.frame > frame_);
+bool ClockBook::IsNews(uintptr_t reach) const {
+  return !is_given_ && (!epoll_ || reach > reach_);
 }
 
-void ClockBook::Learn(const EpollWait& wait) {
+void ClockBook::Learn(int epoll, uintptr_t reach) {
   // What was taken for the executor's was nested there, as was all the rest.
-  if (epoll_ && *epoll_ != wait.epoll) blocked_ = {slept_, slept_};
-  epoll_ = wait.epoll;
-  frame_ = wait.frame;
+  if (epoll_ && *epoll_ != epoll) blocked_ = {slept_, slept_};
+  epoll_ = epoll;
+  reach_ = reach;
 }
 
 void ClockBook::AddWait(const EpollWait& wait, nanoseconds time) {
@@ -96,6 +98,8 @@ bool ThreadLedger::IsOfThisThread() const { return this == current; }
 bool ThreadLedger::HasEnded() {
   if (process_ != getpid()) return true;
   const std::lock_guard lock(mutex_);
+  // A main thread ends without a word (pthread_exit(3) in main()): it is asked.
+  if (!has_ended_ && thread_ == process_) Settle().IgnoreError();
   return has_ended_;
 }
 
@@ -176,44 +180,71 @@ absl::StatusOr<FaultsAndSwitches> ThreadLedger::Usage(ClockBook& book) {
   return last_.usage - book.usage_at_start;
 }
 
-void ThreadLedger::BeginWait(EpollWait wait) {
+std::optional<EpollWait> ThreadLedger::BeginWait(const EpollWait& wait) {
   const std::lock_guard lock(mutex_);
   Learn(wait);
-  wait_began_ = Wall();
-  if (MayRead(wait_began_)) {
+  nanoseconds now = Wall();
+  if (MayRead(now)) {
     Settle().IgnoreError();
-    wait_began_ = last_.wall;
+    now = last_.wall;
+  } else {
+    AddWaitUntil(now);
   }
-  wait_ = wait;
+  wait_began_ = now;
+  return std::exchange(wait_, wait);
 }
 
-void ThreadLedger::Poll(EpollWait wait) {
-  const std::lock_guard lock(mutex_);
-  Learn(wait);
-}
-
-void ThreadLedger::Learn(EpollWait wait) {
-  // A coroutine with a stack of its own runs within the loop.
-  if (wait.frame < stack_begin_ || wait.frame >= stack_end_) wait.frame = 0;
-  for (ClockBook* book : books_) {
-    if (!book->IsNews(wait)) continue;
-    Settle().IgnoreError();
-    book->Learn(wait);
-  }
-}
-
-void ThreadLedger::EndWait() {
+void ThreadLedger::EndWait(const std::optional<EpollWait>& outer) {
   const std::lock_guard lock(mutex_);
   const nanoseconds now = Wall();
-  for (ClockBook* book : books_) book->AddWait(*wait_, now - wait_began_);
-  wait_.reset();
+  AddWaitUntil(now);
+  wait_ = outer;
   if (MayRead(now)) Settle().IgnoreError();
+}
+
+void ThreadLedger::Poll(const EpollWait& wait) {
+  const std::lock_guard lock(mutex_);
+  Learn(wait);
+}
+
+void ThreadLedger::Learn(const EpollWait& wait) {
+  const uintptr_t reach = ReachOf(wait);
+  for (ClockBook* book : books_) {
+    if (!book->IsNews(reach)) continue;
+    Settle().IgnoreError();
+    book->Learn(wait.epoll, reach);
+  }
+}
+
+bool ThreadLedger::IsOnStack(uintptr_t address) const {
+  return address >= stack_begin_ && address < stack_end_;
+}
+
+// How far out on the thread's stack the caller is: at least as far as the array
+// that it has there, which in asio is larger than all frames of a call that is
+// made within the loop. 0 of a coroutine with a stack of its own: that runs
+// within the loop.
+uintptr_t ThreadLedger::ReachOf(const EpollWait& wait) const {
+  if (!IsOnStack(wait.frame)) return 0;
+  return IsOnStack(wait.events_end) ? std::max(wait.frame, wait.events_end)
+                                    : wait.frame;
+}
+
+// Books the wait under way, if there is one.
+void ThreadLedger::AddWaitUntil(nanoseconds now) {
+  if (!wait_) return;
+  for (ClockBook* book : books_) book->AddWait(*wait_, now - wait_began_);
+  wait_began_ = now;
 }
 
 // Ends the interval now, and begins another.
 absl::Status ThreadLedger::Settle() {
   if (has_ended_) return absl::OkStatus();
   absl::StatusOr<Reading> now = Read();
+  if (absl::IsNotFound(now.status())) {
+    has_ended_ = true;
+    return absl::OkStatus();
+  }
   if (!now.ok()) return now.status();
   const nanoseconds wall = now->wall - last_.wall;
   // A thread that another has found asleep, need not have gone to sleep since.
@@ -225,11 +256,8 @@ absl::Status ThreadLedger::Settle() {
                                                  (now->queued - last_.queued),
                                              nanoseconds(0), wall)
                                 : nanoseconds(0);
-  for (ClockBook* book : books_) {
-    if (wait_) book->AddWait(*wait_, now->wall - wait_began_);
-    book->Settle(wall, sleep);
-  }
-  if (wait_) wait_began_ = now->wall;
+  AddWaitUntil(now->wall);
+  for (ClockBook* book : books_) book->Settle(wall, sleep);
   last_ = *now;
   return absl::OkStatus();
 }
@@ -259,12 +287,10 @@ absl::StatusOr<ThreadLedger::Reading> ThreadLedger::Read() const {
   for (int i = 0; i < kTries; ++i) {
     const nanoseconds begin = Wall();
     if (reading.by_itself) reading.usage = FaultsAndSwitches::OfThisThread();
-    const auto queued = Queued();
+    const absl::StatusOr<nanoseconds> queued = Queued();
+    if (!queued.ok()) return queued.status();
     const auto cpu = TimeOf(cpu_clock_);
-    if (!queued || !cpu) {
-      return absl::NotFoundError(
-          absl::StrCat("blocked time: thread ", thread_, " has ended"));
-    }
+    if (!cpu) return Ended();
     reading.queued = *queued;
     reading.cpu = *cpu;
     reading.wall = Wall();
@@ -273,11 +299,20 @@ absl::StatusOr<ThreadLedger::Reading> ThreadLedger::Read() const {
   return reading;
 }
 
+absl::Status ThreadLedger::Ended() const {
+  return absl::NotFoundError(
+      absl::StrCat("blocked time: thread ", thread_, " has ended"));
+}
+
 // The second number of the file: nanoseconds in the run queue.
-std::optional<nanoseconds> ThreadLedger::Queued() const {
+absl::StatusOr<nanoseconds> ThreadLedger::Queued() const {
   std::array<char, 64> text;
   const ssize_t size = pread(schedstat_->fd(), text.data(), text.size() - 1, 0);
-  if (size <= 0) return std::nullopt;
+  if (size == -1 && errno == ESRCH) return Ended();
+  if (size <= 0) {
+    return ErrnoStatus(size == 0 ? EIO : errno, "blocked time: read",
+                       absl::StrCat("/proc/self/task/", thread_, "/schedstat"));
+  }
   text[static_cast<size_t>(size)] = '\0';
   char* second = nullptr;
   std::strtoull(text.data(), &second, 10);

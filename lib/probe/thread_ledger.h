@@ -22,22 +22,24 @@ namespace pagestall {
 // A call of epoll_wait(2).
 struct EpollWait {
   int epoll;
-  uintptr_t frame;  // of the caller's stack: the higher, the further out
+  uintptr_t frame;       // of the caller's stack: the higher, the further out
+  uintptr_t events_end;  // of the caller's array, which may be on the stack
 };
 
 // What one clock takes for blocked. Belongs to a ledger, whose thread rules it
 // shares.
 class ClockBook {
  public:
-  // Of the executor that waits on `epoll`; empty: that waits outermost.
+  // Of the executor that waits on `epoll`; empty: that waits outermost, as far
+  // as can be seen.
   explicit ClockBook(std::optional<int> epoll)
       : is_given_(epoll.has_value()), epoll_(epoll) {}
 
   // Whether the wait is further out than those that were taken for the
   // executor's.
-  bool IsNews(const EpollWait& wait) const;
+  bool IsNews(uintptr_t reach) const;
   // Makes such a wait the executor's. The interval under way must be empty.
-  void Learn(const EpollWait& wait);
+  void Learn(int epoll, uintptr_t reach);
 
   // So much of the interval under way was spent in the wait.
   void AddWait(const EpollWait& wait, std::chrono::nanoseconds time);
@@ -51,7 +53,7 @@ class ClockBook {
  private:
   const bool is_given_;
   std::optional<int> epoll_;
-  uintptr_t frame_ = 0;
+  uintptr_t reach_ = 0;
   BlockedTime blocked_;
   std::chrono::nanoseconds slept_{0};   // whose wait ever it was
   std::chrono::nanoseconds waited_{0};  // in the interval, the executor's
@@ -77,9 +79,11 @@ class ThreadLedger {
   absl::StatusOr<FaultsAndSwitches> Usage(ClockBook& book);
 
   // Around epoll_wait(2), and for one that does not wait; the thread itself.
-  void BeginWait(EpollWait wait);
-  void EndWait();
-  void Poll(EpollWait wait);
+  // Returns the wait within which a signal's handler makes this one, which then
+  // goes on.
+  std::optional<EpollWait> BeginWait(const EpollWait& wait);
+  void EndWait(const std::optional<EpollWait>& outer);
+  void Poll(const EpollWait& wait);
 
  private:
   // What the thread has done with its time so far.
@@ -97,13 +101,17 @@ class ThreadLedger {
 
   absl::Status Open();
   void End();
-  void Learn(EpollWait wait);
+  bool IsOnStack(uintptr_t address) const;
+  uintptr_t ReachOf(const EpollWait& wait) const;
+  void Learn(const EpollWait& wait);
+  void AddWaitUntil(std::chrono::nanoseconds now);
   // OK, with the interval ended now; an error in another process.
   absl::Status LockAndSettle(std::unique_lock<std::mutex>& lock);
   absl::Status Settle();
   bool MayRead(std::chrono::nanoseconds now);
   absl::StatusOr<Reading> Read() const;
-  std::optional<std::chrono::nanoseconds> Queued() const;
+  absl::StatusOr<std::chrono::nanoseconds> Queued() const;
+  absl::Status Ended() const;  // NotFound
 
   pid_t process_ = 0;
   pid_t thread_ = 0;

@@ -1,8 +1,10 @@
 #include "lib/probe/usage.h"
 
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <string>
 #include <vector>
 
@@ -56,14 +58,21 @@ absl::StatusOr<FaultsAndSwitches> FaultsAndSwitches::OfThread(pid_t thread) {
   constexpr size_t kMajor = 10;
   const auto voluntary = number("voluntary_ctxt_switches:\t");
   const auto involuntary = number("nonvoluntary_ctxt_switches:\t");
+  const std::string what =
+      absl::StrCat("faults and switches of thread ", thread, ": ");
+  // A main thread that has ended stays as a zombie.
+  const bool is_dead =
+      fields.size() > 1 && (fields[1] == "Z" || fields[1] == "X");
+  if (is_dead ||
+      (syscall(SYS_tgkill, getpid(), thread, 0) == -1 && errno == ESRCH)) {
+    return absl::NotFoundError(what + "it has ended");
+  }
   if (fields.size() <= kMajor || !voluntary || !involuntary) {
     return access("/proc/self/task", F_OK) == 0
-               ? absl::NotFoundError(
-                     absl::StrCat("faults and switches of thread ", thread,
-                                  ": it has ended"))
-               : absl::UnimplementedError(
-                     absl::StrCat("faults and switches of thread ", thread,
-                                  ": no /proc/self/task"));
+               ? absl::UnavailableError(absl::StrCat(
+                     what, "cannot read ", directory,
+                     "; raise the limit of open files (ulimit -n)"))
+               : absl::UnimplementedError(what + "no /proc/self/task");
   }
   const auto field = [&](size_t index) {
     return static_cast<int64_t>(ProcNumber(fields[index]).value_or(0));

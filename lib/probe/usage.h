@@ -26,7 +26,8 @@ struct FaultsAndSwitches {
 
   static FaultsAndSwitches OfThisThread();
   // Of any thread of this process, by its gettid(2): from /proc/self/task,
-  // proc(5). NotFound when it has ended; Unimplemented where that is hidden.
+  // proc(5). NotFound when it has ended; Unimplemented where that is hidden;
+  // Unavailable where it cannot be read now.
   static absl::StatusOr<FaultsAndSwitches> OfThread(pid_t thread);
   // All threads, and those that have ended.
   static FaultsAndSwitches OfThisProcess();

@@ -1,7 +1,10 @@
 #include "lib/probe/blocked_clock.h"
 
+#include <pthread.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -215,6 +218,85 @@ TEST_F(BlockedClockTest, WaitOnAnotherDescriptorThanTheGivenCounts) {
                     Field(&BlockedTime::at_most, Lt(150ms))));
   close(own);
   close(others);
+}
+
+// A library's small loop, whose array of events is on its own frame.
+void WaitOnADescriptorOfItsOwn(std::chrono::milliseconds time) {
+  const int own = epoll_create1(EPOLL_CLOEXEC);
+  struct epoll_event none {};
+  epoll_wait(own, &none, 1, static_cast<int>(time.count()));
+  close(own);
+}
+
+// Asio's array is so large that the frames of its handlers are further out than
+// that of its call.
+TEST_F(BlockedClockTest, PlainWaitWithinAHandlerCountsAndTheLoopsDoesNot) {
+  asio::io_context context;
+  asio::steady_timer timer(context, 100ms);
+  timer.async_wait([&](const asio::error_code& /*error*/) {
+    WaitOnADescriptorOfItsOwn(50ms);
+    timer.expires_after(300ms);
+    timer.async_wait([](const asio::error_code& /*error*/) {});
+  });
+  context.run();
+  EXPECT_THAT(*clock_->Elapsed(),
+              AllOf(Field(&BlockedTime::at_least, Ge(40ms)),
+                    Field(&BlockedTime::at_most, Lt(200ms))));
+}
+
+TEST_F(BlockedClockTest, WaitInASignalsHandlerDoesNotEndTheInterruptedOne) {
+  struct sigaction action {};
+  action.sa_handler = [](int) { WaitOnADescriptorOfItsOwn(1ms); };
+  struct sigaction before {};
+  sigaction(SIGUSR1, &action, &before);
+  const int own = epoll_create1(EPOLL_CLOEXEC);
+  const auto clock = BlockedClock::Start(own);
+  ASSERT_THAT(clock, IsOk());
+  std::jthread sender([self = pthread_self()] {
+    std::this_thread::sleep_for(100ms);
+    pthread_kill(self, SIGUSR1);
+  });
+  struct epoll_event none {};
+  EXPECT_EQ(epoll_wait(own, &none, 1, 10'000), -1);
+  EXPECT_EQ(errno, EINTR);
+  EXPECT_THAT((*clock)->Elapsed()->at_least, Lt(50ms));
+  close(own);
+  sigaction(SIGUSR1, &before, nullptr);
+}
+
+// In a process of its own.
+TEST_F(BlockedClockTest, MainThreadThatHasEndedIsMeasuredNoMore) {
+  const pid_t child = fork();
+  if (child == 0) {
+    static std::unique_ptr<BlockedClock> clock = *BlockedClock::Start();
+    std::thread([] {
+      std::this_thread::sleep_for(50ms);
+      const bool has_ended = clock->HasEnded();
+      const auto then = clock->Elapsed();
+      std::this_thread::sleep_for(50ms);
+      const auto now = clock->Elapsed();
+      _exit(has_ended && then.ok() && now.ok() && then->at_most == now->at_most
+                ? 0
+                : 1);
+    }).detach();
+    syscall(SYS_exit, 0);  // pthread_exit() would unwind through the test
+  }
+  int status = -1;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
+
+TEST_F(BlockedClockTest, DescriptorThatOthersHaveClosedIsNoEndOfTheThread) {
+  const pid_t child = fork();
+  if (child == 0) {
+    const auto clock = BlockedClock::Start();
+    for (int fd = 3; fd < 1024; ++fd) close(fd);
+    const auto blocked = (*clock)->Elapsed();
+    _exit(!blocked.ok() && !(*clock)->HasEnded() ? 0 : 1);
+  }
+  int status = -1;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
 }
 
 // A thread that is measured, and does what it is told.
