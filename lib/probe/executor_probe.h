@@ -20,8 +20,11 @@ namespace pagestall {
 struct WorkerReport {
   pid_t thread;  // gettid(2)
   // Of several workers, at_least is 0: those that are idle wait for one another
-  // on a condition variable, which cannot be told from somebody's lock.
-  // Unimplemented where the kernel or the executor does not tell.
+  // on a condition variable, which cannot be told from somebody's lock. So it
+  // is of one that was seen alone, unless it has run the last two ticks. Even
+  // then one that has begun to run the context since may count as blocked,
+  // until it runs a tick: for a period. Unimplemented where the kernel or the
+  // executor does not tell.
   absl::StatusOr<BlockedTime> blocked;
   absl::StatusOr<FaultsAndSwitches> usage;
 };
@@ -45,12 +48,14 @@ struct ExecutorReport {
 // and switches. A worker is seen when it first runs a tick of the probe
 // (StallProbe). While others of the same context idle on a condition variable,
 // one waits for events, and that one runs the next tick: so only workers that
-// have not come back from somebody's code since the start may be missing.
+// have not come back from somebody's code since the start may be missing. A
+// thread that has run a tick is a worker until it ends, also if it has polled
+// the context once; what it does elsewhere counts.
 //
 // All calls may come from any thread, also when the workers have ended, and
 // wait for nothing but each other; Start() looks at each open descriptor
 // (EpollOf()). Must be destroyed before the execution context is. In a child of
-// fork(2) there is no worker to be seen.
+// fork(2) a report is FailedPrecondition, and nothing else happens.
 class ExecutorProbe {
  public:
   explicit ExecutorProbe(const asio::any_io_executor& executor)
@@ -73,6 +78,9 @@ class ExecutorProbe {
  private:
   class Workers;
 
+  bool IsOfAnotherProcess(ExecutorReport& report) const;
+
+  const pid_t process_;
   const asio::any_io_executor executor_;
   const std::shared_ptr<Workers> workers_;
   StallProbe stalls_;

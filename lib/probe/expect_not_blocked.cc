@@ -8,6 +8,17 @@
 #include "lib/probe/milliseconds.h"
 
 namespace pagestall {
+namespace {
+
+std::string FaultsAndSleeps(const absl::StatusOr<FaultsAndSwitches>& usage) {
+  if (!usage.ok()) return std::string(usage.status().message());
+  return absl::StrFormat(
+      "page faults: %d major, %d minor; it went to sleep %d times",
+      usage->major_faults, usage->minor_faults, usage->voluntary_switches);
+}
+
+}  // namespace
+
 std::string BlockedForMoreThan(std::chrono::nanoseconds limit,
                                absl::FunctionRef<void()> body, const char* file,
                                int line) {
@@ -17,11 +28,7 @@ std::string BlockedForMoreThan(std::chrono::nanoseconds limit,
   const absl::StatusOr<BlockedTime> blocked = (*clock)->Elapsed();
   if (!blocked.ok()) return std::string(blocked.status().message());
   if (blocked->at_most <= limit) return "";
-  const FaultsAndSwitches usage =
-      (*clock)->Usage().value_or(FaultsAndSwitches());
-  const std::string counts = absl::StrFormat(
-      "page faults: %d major, %d minor; it went to sleep %d times",
-      usage.major_faults, usage.minor_faults, usage.voluntary_switches);
+  const std::string counts = FaultsAndSleeps((*clock)->Usage());
   if (blocked->at_least > limit) {
     return absl::StrFormat(
         "blocked this thread for %.3f ms, more than %.3f ms; %s",

@@ -14,15 +14,19 @@
 //
 //   EXPECT_NOT_BLOCKED(std::chrono::milliseconds(5), context.run());
 //
-// A failure is certain: the thread slept that long outside its loop's wait for
-// events. A pass is not: of each sleep between two waits up to 0.4 ms may stay
-// unknown. That hides no long one, but in a loop that turns every 200 to 440 us
-// and sleeps in each turn, only 65 to 75 % of the time is known. Where it may
-// have been too much, the expectation passes and warns on stderr.
+// A failure is certain: the thread slept that long outside what it takes for
+// its loop's wait for events, which is a guess where loops are nested
+// (BlockedClock). A pass is not: of each sleep between two waits up to 0.4 ms
+// may stay unknown. That hides no long one, but in a loop that turns every 200
+// to 440 us and sleeps in each turn, only 65 to 75 % of the time is known.
+// Where it may have been too much, the expectation passes and warns on stderr.
 //
 // The statement should run one event loop, and start it: others within it, or
 // after it, count as blocked (BlockedClock). It runs in a lambda: it may not
-// return from the test. What other threads do does not count.
+// return from the test. What other threads do does not count. An io_context
+// that never had a timer or a socket idles on a condition variable, and so do
+// all but one of the threads that run one together: there, idling counts as
+// blocked.
 #define EXPECT_NOT_BLOCKED(limit, ...)                                       \
   if (const std::string pagestall_blocked = ::pagestall::BlockedForMoreThan( \
           limit, [&] { __VA_ARGS__; }, __FILE__, __LINE__);                  \

@@ -5,7 +5,7 @@
 
 namespace pagestall {
 
-// For people to read.
+// For messages, with fractions.
 inline double Milliseconds(std::chrono::nanoseconds time) {
   return static_cast<double>(time.count()) / 1e6;
 }

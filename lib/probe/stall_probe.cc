@@ -1,5 +1,7 @@
 #include "lib/probe/stall_probe.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <asio/awaitable.hpp>
 #include <asio/co_spawn.hpp>
@@ -50,6 +52,9 @@ struct StallProbe::State {
         options(chosen),
         on_tick(std::move(chosen_on_tick)) {}
 
+  // Another thread may hold the mutex, which no child inherits.
+  bool IsOfAnotherProcess() const { return process != getpid(); }
+
   // Adds what has been stalled until `now`.
   void AddStalled(Clock::time_point now) {
     const auto late_since = std::max(due + options.late, stalled_until);
@@ -85,6 +90,7 @@ struct StallProbe::State {
 
   // Sets the timer for the next tick. False if there is to be none.
   bool Await(asio::steady_timer& next) {
+    if (IsOfAnotherProcess()) return false;
     const std::lock_guard lock(mutex);
     timer = running ? &next : nullptr;
     if (!running) return false;
@@ -93,6 +99,7 @@ struct StallProbe::State {
     return true;
   }
 
+  const pid_t process = getpid();
   const asio::strand<asio::any_io_executor> strand;
   const Options options;
   const std::function<void()> on_tick;
@@ -120,6 +127,7 @@ StallProbe::~StallProbe() {
 }
 
 void StallProbe::Start() {
+  if (state_->IsOfAnotherProcess()) return;
   {
     const std::lock_guard lock(state_->mutex);
     if (std::exchange(state_->started, true)) return;
@@ -130,6 +138,7 @@ void StallProbe::Start() {
 }
 
 Stalls StallProbe::Take() {
+  if (state_->IsOfAnotherProcess()) return {};
   std::unique_lock lock(state_->mutex);
   if (!state_->running) return {};
   Stalls seen = state_->TakeSeen(Clock::now());
@@ -138,6 +147,7 @@ Stalls StallProbe::Take() {
 }
 
 Stalls StallProbe::Stop() {
+  if (state_->IsOfAnotherProcess()) return {};
   std::unique_lock lock(state_->mutex);
   if (!std::exchange(state_->running, false)) return {};
   asio::post(state_->strand, [state = state_] {

@@ -41,7 +41,7 @@ struct Stalls {
 // Works with any Asio executor, also one with several threads. All calls may
 // come from any thread, and wait for nothing but each other. Keeps 8 bytes per
 // period until they are taken. Must be destroyed before the execution context
-// is.
+// is. In a child of fork(2) nothing is seen, and nothing waited for.
 class StallProbe {
  public:
   struct Options {

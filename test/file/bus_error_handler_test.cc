@@ -363,7 +363,9 @@ TEST_F(BusErrorHandlerDeathTest, HandlerThatComesAtTheSameMomentIsKept) {
 TEST_F(BusErrorHandlerDeathTest, SignalThatIsIgnoredInterruptsNoRead) {
   EXPECT_EXIT(
       {
-        signal(SIGBUS, SIG_IGN);
+        struct sigaction ignored {};  // signal(3) has SA_RESTART
+        ignored.sa_handler = SIG_IGN;
+        sigaction(SIGBUS, &ignored, nullptr);
         const BusErrorsCaught caught;
         int pipe_ends[2];
         if (pipe(pipe_ends) != 0) _exit(2);

@@ -1,13 +1,13 @@
 #include "lib/file/touch.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/time.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <barrier>
-#include <chrono>
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
@@ -197,52 +197,6 @@ TEST_F(TouchTest, NothingIsLostOfNoBytes) {
               IsOk());
 }
 
-// What a timer's handler touches, page by page, while the thread that it
-// interrupts does the same.
-const volatile uint8_t* next_of_handler = nullptr;
-const volatile uint8_t* first_of_handler = nullptr;
-
-TEST_F(TouchTest, HandlerOfAnotherSignalMayTouchWhatIsLost) {
-  const BusErrorsCaught caught;
-  constexpr size_t kPages = 4000;
-  const std::string path = directory_.Write("file", {1});
-  ASSERT_EQ(truncate(path.c_str(), kPages * kPage), 0);
-  const auto file = File::Open(path, O_RDONLY);
-  const auto mapping = Mapping::Map(*file);
-  ASSERT_THAT(mapping, IsOk());
-  ASSERT_EQ(truncate(path.c_str(), 0), 0);
-  first_of_handler = mapping->bytes().data();
-  next_of_handler = first_of_handler + (kPages - 1) * kPage;
-  const Mapping lost = MapTruncated("lost", 1);
-  ASSERT_FALSE(TouchFrom(lost, "lost", 0).ok());
-
-  struct sigaction tick {};
-  tick.sa_handler = [](int) {
-    if (next_of_handler == first_of_handler) return;
-    static_cast<void>(*next_of_handler);
-    next_of_handler = next_of_handler - kPage;
-  };
-  tick.sa_flags = SA_RESTART;
-  struct sigaction before {};
-  sigaction(SIGALRM, &tick, &before);
-  const itimerval often = {{0, 50}, {0, 50}};
-  const itimerval never = {};
-  const absl::Status status = Touch(mapping->bytes(), path, 0, [&] {
-    setitimer(ITIMER_REAL, &often, nullptr);
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(1);
-    while (std::chrono::steady_clock::now() < end) {
-      const auto byte = lost.bytes().first(1);
-      EXPECT_THAT(
-          Touch(byte, directory_.path("lost"), 0, [&] { sum_ = SumOf(byte); }),
-          IsOk());
-    }
-    setitimer(ITIMER_REAL, &never, nullptr);
-  });
-  sigaction(SIGALRM, &before, nullptr);
-  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
-  EXPECT_LT(next_of_handler, first_of_handler + (kPages - 1) * kPage);
-}
-
 TEST_F(TouchTest, FormerDispositionIsPutBackByTheLast) {
   struct sigaction before {};
   struct sigaction now {};
@@ -343,6 +297,56 @@ TEST_F(TouchDeathTest, ChildAndLaterThreadsAreCovered) {
         _exit(0);
       },
       testing::ExitedWithCode(0), "byte 4096 of");
+}
+
+// What the handler of another signal touches, page by page.
+const volatile uint8_t* next_of_handler = nullptr;
+const volatile uint8_t* first_of_handler = nullptr;
+
+void TouchNext(int /*signal*/) {
+  if (next_of_handler == first_of_handler) return;
+  static_cast<void>(*next_of_handler);
+  next_of_handler = next_of_handler - kPage;
+}
+
+TEST_F(TouchDeathTest, HandlerOfAnotherSignalMayTouchWhatIsLost) {
+  testing::GTEST_FLAG(death_test_style) = "fast";
+  const BusErrorsCaught caught;
+  constexpr size_t kPages = 4000;
+  const std::string path = directory_.Write("file", {1});
+  ASSERT_EQ(truncate(path.c_str(), kPages * kPage), 0);
+  const auto file = File::Open(path, O_RDONLY);
+  const auto mapping = Mapping::Map(*file);
+  ASSERT_THAT(mapping, IsOk());
+  ASSERT_EQ(truncate(path.c_str(), 0), 0);
+  first_of_handler = mapping->bytes().data();
+  next_of_handler = first_of_handler + (kPages - 1) * kPage;
+  const Mapping partly = MapTruncated("partly", 1);
+  ASSERT_FALSE(TouchFrom(partly, "partly", 0).ok());
+  const auto healthy = partly.bytes().first(1);
+  EXPECT_EXIT(
+      {
+        alarm(60);
+        signal(SIGUSR1, TouchNext);
+        std::atomic<bool> done = false;
+        std::thread sender([&, self = pthread_self()] {
+          while (!done) {
+            pthread_kill(self, SIGUSR1);
+            usleep(10);
+          }
+        });
+        bool is_healthy = true;
+        const absl::Status status = Touch(mapping->bytes(), path, 0, [&] {
+          while (next_of_handler != first_of_handler) {
+            is_healthy &=
+                Touch(healthy, "", 0, [&] { sum_ = SumOf(healthy); }).ok();
+          }
+        });
+        done = true;
+        sender.join();
+        _exit(is_healthy && absl::IsDataLoss(status) ? 0 : 1);
+      },
+      testing::ExitedWithCode(0), "");
 }
 
 TEST_F(TouchDeathTest, SignalThatWasSentEndsTheProcess) {

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest-spi.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <asio/co_spawn.hpp>
@@ -212,6 +213,8 @@ TEST(ExecutorProbe, MeasuresTheWorkerWhateverThreadAsks) {
   Running running(1);
   ExecutorProbe probe(running.context().get_executor());
   probe.Start();
+  std::this_thread::sleep_for(50ms);  // until it has run some ticks
+  probe.Take();
   asio::post(running.context(), [] { std::this_thread::sleep_for(200ms); });
   std::this_thread::sleep_for(100ms);
   const ExecutorReport within = probe.Take();
@@ -267,6 +270,72 @@ TEST(ExecutorProbe, WorkersThatRunOneContextAreMeasuredEachByItself) {
                     HasSubstr(std::to_string(computing))));
 }
 
+// Another may be idle, and would run the second.
+TEST(ExecutorProbe, NothingIsCertainOfAWorkerThatHasRunOneTick) {
+  Running running(1);
+  ExecutorProbe probe(running.context().get_executor(),
+                      {.period = std::chrono::hours(1), .late = 1ms});
+  probe.Start();
+  std::this_thread::sleep_for(20ms);
+  asio::post(running.context(), [] { std::this_thread::sleep_for(100ms); });
+  std::this_thread::sleep_for(200ms);
+  const ExecutorReport report = probe.Stop();
+  running.Join();
+  ExpectSense(report);
+  ASSERT_EQ(report.workers.size(), 1u);
+  EXPECT_EQ(report.blocked->at_least, 0ms);
+  EXPECT_GE(report.blocked->at_most, 99ms);
+  EXPECT_THAT(report.ToString(), HasSubstr(": blocked 0.0 to 1"));
+}
+
+TEST(ExecutorProbe, StallThatOutlastsAWindowIsCertainInTheNextAsWell) {
+  Running running(1);
+  ExecutorProbe probe(running.context().get_executor());
+  probe.Start();
+  std::this_thread::sleep_for(50ms);
+  asio::post(running.context(), [] { std::this_thread::sleep_for(400ms); });
+  std::this_thread::sleep_for(100ms);
+  probe.Take();
+  std::this_thread::sleep_for(100ms);
+  const ExecutorReport within = probe.Take();
+  running.Join();
+  ExpectSense(within);
+  EXPECT_GE(within.blocked->at_least, 50ms);
+}
+
+// Whoever holds what lock there.
+TEST(ExecutorProbe, IsRefusedInAChildAndDestroyedThere) {
+  Running running(1);
+  std::optional<ExecutorProbe> probe(running.context().get_executor());
+  probe->Start();
+  std::atomic<bool> done = false;
+  std::jthread taking([&] {
+    while (!done) probe->Take();
+  });
+  constexpr int kChildren = 50;
+  for (int i = 0; i < kChildren; ++i) {
+    const pid_t child = fork();
+    if (child == 0) {
+      alarm(60);
+      const ExecutorReport taken = probe->Take();
+      const ExecutorReport stopped = probe->Stop();
+      probe.reset();
+      _exit(absl::IsFailedPrecondition(taken.blocked.status()) &&
+                    absl::IsFailedPrecondition(taken.usage.status()) &&
+                    absl::IsFailedPrecondition(stopped.blocked.status())
+                ? 0
+                : 1);
+    }
+    int status = -1;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    ASSERT_EQ(status, 0) << "child " << i;
+  }
+  done = true;
+  taking.join();
+  probe->Stop();
+  running.Join();
+}
+
 TEST(ExecutorProbe, WorksOnAThreadPoolAndOnAStrand) {
   asio::thread_pool pool(2);
   {
@@ -306,7 +375,8 @@ TEST(ExecutorProbe, SaysThatNobodyRunsTheExecutor) {
   EXPECT_TRUE(report.workers.empty());
   EXPECT_THAT(report.blocked, IsError(absl::StatusCode::kFailedPrecondition,
                                       HasSubstr("no thread has run")));
-  EXPECT_THAT(report.ToString(), HasSubstr("blocked time: no thread"));
+  EXPECT_THAT(report.ToString(), HasSubstr(" ms: blocked time: no thread"));
+  EXPECT_THAT(report.ToString(), HasSubstr("; faults and switches: no thread"));
 }
 
 TEST(ExecutorProbe, ThatWasDestroyedByAnotherThreadLeavesNothingBehind) {
