@@ -297,7 +297,7 @@ TEST(ExecutorProbe, StallThatOutlastsAWindowIsCertainInTheNextAsWell) {
   std::this_thread::sleep_for(100ms);
   probe.Take();
   std::this_thread::sleep_for(100ms);
-  const ExecutorReport within = probe.Take();
+  const ExecutorReport within = probe.Stop();
   running.Join();
   ExpectSense(within);
   EXPECT_GE(within.blocked->at_least, 50ms);
