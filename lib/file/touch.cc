@@ -105,9 +105,9 @@ absl::Status Touch(absl::Span<const uint8_t> bytes, const std::string& path,
     const Announced announced(bytes);
     touch();
   }
-  const uint8_t* const lost = FirstLostByte(bytes);
-  if (lost == nullptr) return absl::OkStatus();
-  return CauseOf(path, offset + static_cast<uint64_t>(lost - bytes.data()));
+  const uint8_t* const first = FirstLostByte(bytes);
+  if (first == nullptr) return absl::OkStatus();
+  return CauseOf(path, offset + static_cast<uint64_t>(first - bytes.data()));
 }
 
 }  // namespace pagestall

@@ -312,15 +312,15 @@ void TouchNext(int /*signal*/) {
 TEST_F(TouchDeathTest, HandlerOfAnotherSignalMayTouchWhatIsLost) {
   testing::GTEST_FLAG(death_test_style) = "fast";
   const BusErrorsCaught caught;
-  constexpr size_t kPages = 4000;
+  constexpr size_t kLostPages = 4000;
   const std::string path = directory_.Write("file", {1});
-  ASSERT_EQ(truncate(path.c_str(), kPages * kPage), 0);
+  ASSERT_EQ(truncate(path.c_str(), kLostPages * kPage), 0);
   const auto file = File::Open(path, O_RDONLY);
   const auto mapping = Mapping::Map(*file);
   ASSERT_THAT(mapping, IsOk());
   ASSERT_EQ(truncate(path.c_str(), 0), 0);
   first_of_handler = mapping->bytes().data();
-  next_of_handler = first_of_handler + (kPages - 1) * kPage;
+  next_of_handler = first_of_handler + (kLostPages - 1) * kPage;
   const Mapping partly = MapTruncated("partly", 1);
   ASSERT_FALSE(TouchFrom(partly, "partly", 0).ok());
   const auto healthy = partly.bytes().first(1);
