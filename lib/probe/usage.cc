@@ -4,6 +4,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <string>
 #include <vector>
@@ -50,10 +51,10 @@ absl::StatusOr<FaultsAndSwitches> FaultsAndSwitches::OfThread(pid_t thread) {
     return line ? ProcNumber(*line) : std::nullopt;
   };
   // The name may hold anything, also a ')'.
-  const auto line = ProcLine(directory + "/stat", "");
-  const std::vector<absl::string_view> fields = absl::StrSplit(
-      absl::string_view(line.value_or("")).substr(line ? line->rfind(')') : 0),
-      ' ');
+  const std::string line = ProcLine(directory + "/stat", "").value_or("");
+  const size_t name_end = std::min(line.rfind(')'), line.size());
+  const std::vector<absl::string_view> fields =
+      absl::StrSplit(absl::string_view(line).substr(name_end), ' ');
   constexpr size_t kMinor = 8;
   constexpr size_t kMajor = 10;
   const auto voluntary = number("voluntary_ctxt_switches:\t");
