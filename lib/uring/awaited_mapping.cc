@@ -256,8 +256,9 @@ class AwaitedMapping::State final : public std::enable_shared_from_this<State> {
   // the kernel's threads while it waits for the device, so that many small
   // ranges are brought in at once.
   asio::awaitable<absl::Status> BringIn(uint64_t begin, uint64_t end) {
-    if (unwanted_.size() == 0)
+    if (unwanted_.size() == 0) {
       unwanted_ = SharedBuffer(PageBuffer(kSmallBytes));
+    }
     const absl::StatusOr<size_t> read = co_await Ring::ReadAll(
         ring_, RingOperation(), file_, unwanted_.Part(0, end - begin), begin, 0,
         std::nullopt, reads_lane_);
@@ -283,7 +284,9 @@ class AwaitedMapping::State final : public std::enable_shared_from_this<State> {
           "madvise(MADV_POPULATE_READ): it needs Linux 5.14");
     }
     // Where a touch would raise SIGBUS (madvise(2)).
-    if (result == -EFAULT) co_return co_await WhyNot(begin, end);
+    if (result == -EFAULT) {
+      co_return co_await WhyNot(begin, end);
+    }
     co_return MapError(result, begin);
   }
 

@@ -433,7 +433,7 @@ void IoRing::FillQueue() {
     if (sqe == nullptr) return;
     Operation& operation = *kernel.queued.front();
     io_uring_prep_rw(operation.opcode, sqe, operation.fd,
-                     reinterpret_cast<void*>(operation.address),
+                     reinterpret_cast<void*>(operation.address),  // NOLINT
                      operation.length, operation.offset);
     sqe->rw_flags = static_cast<int>(operation.flags);
     sqe->user_data = reinterpret_cast<uintptr_t>(&operation);
@@ -501,7 +501,7 @@ void IoRing::Collect() {
       if ((data & kCancels) != 0) {
         kernel_->cancelling.erase(data & ~kCancels);
       } else if (data != 0) {
-        auto& operation = *reinterpret_cast<Operation*>(data);
+        auto& operation = *reinterpret_cast<Operation*>(data);  // NOLINT
         EndForCaller(operation, completions[i]->res);
         EndForKernel(operation);
       }
@@ -532,7 +532,7 @@ void IoRing::ForgetSubmissions() {
     if ((data & kCancels) != 0) {
       kernel_->cancelling.erase(data & ~kCancels);
     } else if (data != 0) {
-      reinterpret_cast<Operation*>(data)->submitted = false;
+      reinterpret_cast<Operation*>(data)->submitted = false;  // NOLINT
     }
   }
   kernel_->submissions.clear();

@@ -157,7 +157,8 @@ class Ring::State::Resume {
 template <typename Begin>
 asio::awaitable<int> Ring::State::Await(std::shared_ptr<State> state,
                                         Begin begin) {
-  auto initiate = [](auto handler, std::shared_ptr<State> self, Begin start) {
+  auto initiate = [](auto handler, const std::shared_ptr<State>& self,
+                     const Begin& start) {
     const asio::any_io_executor executor =
         asio::get_associated_executor(handler);
     const auto slot = asio::get_associated_cancellation_slot(handler);
@@ -460,7 +461,7 @@ asio::awaitable<int> RingOperation::Wait() {
   const int result = co_await Ring::State::Await(
       ring_, [&ticket](IoRing& core, IoRing::Done tell) {
         core.Tell(ticket, std::move(tell));
-        return ticket;
+        return IoRing::Ticket(ticket);
       });
   // It may be another by now.
   if (ticket_ == ticket) ticket_ = nullptr;
