@@ -17,7 +17,7 @@ namespace pagestall {
 // Runs `function` on a thread of its own, for which a sandbox (seccomp(2))
 // answers one system call as `action` says (SECCOMP_RET_*). False where the
 // kernel has no such thing.
-inline bool RunWithFilter(long call, uint32_t action,
+inline bool RunWithFilter(int call, uint32_t action,
                           const std::function<void()>& function) {
   bool filtered = false;
   std::thread([&] {
@@ -36,14 +36,14 @@ inline bool RunWithFilter(long call, uint32_t action,
 }
 
 // That the call fails with `error`.
-inline bool RunForbidding(long call, int error,
+inline bool RunForbidding(int call, int error,
                           const std::function<void()>& function) {
   return RunWithFilter(call, SECCOMP_RET_ERRNO | static_cast<uint32_t>(error),
                        function);
 }
 
 // That the call does nothing, but is counted.
-inline bool RunCounting(long call, std::atomic<int>& calls,
+inline bool RunCounting(int call, std::atomic<int>& calls,
                         const std::function<void()>& function) {
   static std::atomic<int>* counted;
   counted = &calls;

@@ -19,13 +19,18 @@
 
 #include "lib/file/touch.h"
 #include "test/bus_error.h"
+#include "test/page.h"
 #include "test/sanitized.h"
 #include "test/temporary_directory.h"
 
 namespace pagestall {
 namespace {
 
-constexpr size_t kPage = 4096;
+void PutZeroPage(uint8_t* page) {
+  void* const put = mmap(page, kPage, PROT_READ,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+  if (put != page) std::abort();
+}
 
 // A mapping of a file that has been truncated: to touch it is a bus error.
 uint8_t* MapGone() {
@@ -63,16 +68,14 @@ void Repair(int /*signal*/, siginfo_t* info, void* /*context*/) {
   was_blocked =
       sigismember(&mask, SIGBUS) == 1 && sigismember(&mask, SIGUSR1) == 1;
   uint8_t* const at = static_cast<uint8_t*>(info->si_addr);
-  mmap(at - reinterpret_cast<uintptr_t>(at) % kPage, kPage, PROT_READ,
-       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+  PutZeroPage(at - reinterpret_cast<uintptr_t>(at) % kPage);
 }
 
 // One of the older kind, which is told nothing but the signal.
 volatile uint8_t* to_repair = nullptr;
 void RepairOldStyle(int /*signal*/) {
   ++repairs;
-  mmap(const_cast<uint8_t*>(to_repair), kPage, PROT_READ,
-       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+  PutZeroPage(const_cast<uint8_t*>(to_repair));
 }
 
 void PassOnAll(int signal, siginfo_t* info, void* context) {

@@ -139,6 +139,7 @@ TEST_F(TouchTest, NoThreadTakesZerosForBytesThatAnotherFoundLost) {
     std::barrier together(kThreads);
     {
       std::vector<std::jthread> threads;
+      threads.reserve(kThreads);
       for (absl::Status& status : statuses) {
         threads.emplace_back([&] {
           together.arrive_and_wait();

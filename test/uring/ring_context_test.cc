@@ -343,7 +343,7 @@ TEST_F(RingContextTest, CancelledAwaitsWriteToNobodysMemory) {
     });
     bool ended = false;
     asio::co_spawn(
-        context_, mapping->Await(i % 16 * 4096, 4096),
+        context_, mapping->Await(uint64_t{4096} * (i % 16), 4096),
         asio::bind_cancellation_slot(
             signal.slot(),
             [&](const std::exception_ptr& /*error*/,
