@@ -50,24 +50,9 @@ size_t StatusBytes(const std::string& name) {
   return 0;
 }
 
-class AwaitedMappingTest : public WithRing {
+class AwaitedMappingTest : public WithMapping {
  protected:
   // A file that counts, on the disk and not in memory.
-  std::string WriteCold(size_t size) {
-    std::string path = directory_.Write("file", Counting(size));
-    const auto file = File::Open(path, O_RDONLY);
-    EXPECT_THAT(file, IsOk());
-    EXPECT_THAT(Evict(*file), IsOk());
-    return path;
-  }
-
-  std::unique_ptr<AwaitedMapping> Open(
-      const std::string& path, const AwaitedMapping::Options& options = {}) {
-    auto mapping = AwaitedMapping::Open(path, *ring_, options);
-    EXPECT_THAT(mapping, IsOk());
-    return *std::move(mapping);
-  }
-
   absl::StatusOr<Bytes> Await(AwaitedMapping& mapping, uint64_t offset,
                               size_t size) {
     return Run(mapping.Await(offset, size));

@@ -41,21 +41,7 @@ using std::chrono::steady_clock;
 using testing::HasSubstr;
 using Bytes = absl::Span<const uint8_t>;
 
-class RingContextTest : public WithRing {
- protected:
-  std::string WriteCold(size_t size) {
-    std::string path = directory_.Write("file", Counting(size));
-    EXPECT_THAT(Evict(*File::Open(path, O_RDONLY)), IsOk());
-    return path;
-  }
-
-  std::unique_ptr<AwaitedMapping> Open(
-      const std::string& path, const AwaitedMapping::Options& options = {}) {
-    auto mapping = AwaitedMapping::Open(path, *ring_, options);
-    EXPECT_THAT(mapping, IsOk());
-    return *std::move(mapping);
-  }
-};
+class RingContextTest : public WithMapping {};
 
 // A service's main coroutine, whose frame owns all that it uses.
 asio::awaitable<void> Own(std::string path, std::shared_ptr<int> alive) {

@@ -1,6 +1,7 @@
 #ifndef PAGESTALL_TEST_URING_WITH_RING_H_
 #define PAGESTALL_TEST_URING_WITH_RING_H_
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 
 #include <asio/awaitable.hpp>
@@ -11,9 +12,13 @@
 #include <memory>
 #include <numeric>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "lib/file/file.h"
+#include "lib/file/page_cache.h"
+#include "lib/uring/awaited_mapping.h"
 #include "lib/uring/ring.h"
 #include "test/availability.h"
 #include "test/status_matchers.h"
@@ -58,6 +63,25 @@ class WithRing : public testing::Test {
   TemporaryDirectory directory_;
   asio::io_context context_{1};
   std::unique_ptr<Ring> ring_;
+};
+
+// The same, for tests of mappings.
+class WithMapping : public WithRing {
+ protected:
+  std::string WriteCold(size_t size) {
+    std::string path = directory_.Write("file", Counting(size));
+    const auto file = File::Open(path, O_RDONLY);
+    EXPECT_THAT(file, IsOk());
+    EXPECT_THAT(Evict(*file), IsOk());
+    return path;
+  }
+
+  std::unique_ptr<AwaitedMapping> Open(
+      const std::string& path, const AwaitedMapping::Options& options = {}) {
+    auto mapping = AwaitedMapping::Open(path, *ring_, options);
+    EXPECT_THAT(mapping, IsOk());
+    return *std::move(mapping);
+  }
 };
 
 }  // namespace pagestall
