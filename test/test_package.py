@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from conftest import BUILD, ROOT
+from conftest import BUILD, ROOT, scratch_directory
 
 OUTSIDE = ROOT / "test/package"
 
@@ -17,11 +17,18 @@ def run(*command, **options):
     return done
 
 
-@pytest.fixture
-def outside(scratch):
+@pytest.fixture(scope="module")
+def prefix():
+    """Where it is installed."""
+    with scratch_directory() as directory:
+        run("cmake", "--install", BUILD, "--prefix", directory / "prefix")
+        yield directory / "prefix"
+
+
+@pytest.fixture(scope="module")
+def outside(prefix):
     """The build folder of a project that uses what was installed."""
-    prefix, build = scratch / "prefix", scratch / "build"
-    run("cmake", "--install", BUILD, "--prefix", prefix)
+    build = prefix.parent / "build"
     # What was built with a sanitizer is linked with it.
     flags = re.search(r"^CMAKE_CXX_FLAGS:\w+=(.*)$", (BUILD / "CMakeCache.txt").read_text(), re.MULTILINE)
     run(
@@ -30,6 +37,14 @@ def outside(scratch):
     )  # fmt: skip
     run("cmake", "--build", build)
     return build
+
+
+def test_headers_include_only_what_is_installed(prefix):
+    headers = list((prefix / "include/pagestall").rglob("*.h"))
+    assert len(headers) > 15
+    for header in headers:
+        own = re.findall(r'^#include "(?!absl/)(.*)"', header.read_text(), re.MULTILINE)
+        assert not [name for name in own if not (header.parent / name).exists()], header
 
 
 def test_outside_project_builds_and_sees_its_executor(outside):
@@ -56,6 +71,12 @@ def test_outside_project_awaits_a_mapping(outside, scratch):
     )
     assert missing.returncode == 1
     assert re.fullmatch(r"NOT_FOUND: open '.*/none': No such file or directory\n", missing.stderr)
+
+
+def test_outside_project_reads_by_the_ring(outside, scratch):
+    (scratch / "file").write_bytes(b"first\nsecond\n" * 1000)
+    assert run(outside / "head", scratch / "file").stdout == "first\n"
+    assert "Is a directory" in run(outside / "head", scratch).stderr
 
 
 def test_readme_shows_what_is_tested():

@@ -8,7 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "lib/file/file.h"
+#include "file.h"
 
 namespace pagestall {
 

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "absl/types/span.h"
-#include "lib/file/page_buffer.h"
+#include "page_buffer.h"
 
 namespace pagestall {
 

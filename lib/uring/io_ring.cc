@@ -7,41 +7,23 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cerrno>
-#include <deque>
-#include <mutex>
-#include <unordered_map>
 #include <utility>
-#include <vector>
 
 #include "lib/file/errno_status.h"
 #include "lib/file/file.h"
 #include "lib/file/mapping.h"
 #include "lib/file/shared_buffer.h"
+#include "lib/uring/io_ring_state.h"
 
 namespace pagestall {
 namespace {
-
-using std::chrono::steady_clock;
-
-constexpr unsigned kEntries = 256;  // submissions that one call can batch
 
 // The kernel has four worker threads per CPU for a thread's operations that
 // sleep, unless it is asked for more. It starts one only when those there are
 // sleep, so that more of them do not compete for the CPUs, and hung ones leave
 // some to others.
 constexpr unsigned kWorkers = 256;
-
-// In a submission's user_data, beside an operation's address: cancels it.
-constexpr uint64_t kCancels = 1;
-
-// Of a thread, and of no other that comes after it.
-uint64_t ThisThread() {
-  static std::atomic<uint64_t> threads = 0;
-  thread_local const uint64_t number = ++threads;
-  return number;
-}
 
 absl::Status RingError(int error_number, absl::string_view call) {
   const char* advice = "";
@@ -53,119 +35,15 @@ absl::Status RingError(int error_number, absl::string_view call) {
   return ErrnoStatus(error_number, call, "", advice);
 }
 
-absl::Status WrongThread() {
+absl::Status NotThisRing(bool inherited) {
+  if (inherited) {
+    return absl::FailedPreconditionError(
+        "io_uring: a ring belongs to the process that opened it, of which this "
+        "is a child; open one here");
+  }
   return absl::FailedPreconditionError(
       "io_uring: a ring belongs to the thread that used it first, and another "
       "one did; run its executor on one thread, or open a ring on each");
-}
-
-}  // namespace
-
-class IoRing::Lane {
- public:
-  explicit Lane(size_t most) : limit(most) {}
-
-  const size_t limit;
-  size_t taken = 0;  // by those that the kernel has, or is to have now
-  std::deque<Ticket> waiting;  // for their turn
-};
-
-class IoRing::Operation {
- public:
-  // What the kernel uses, owned until it has given it back.
-  std::shared_ptr<const File> file;
-  std::shared_ptr<const void> memory;
-  std::shared_ptr<Lane> lane;
-  Ticket self;  // as long as that is so
-  Operation* previous = nullptr;
-  Operation* next = nullptr;
-  bool on_lane = false;    // takes one of its places
-  bool submitted = false;  // the kernel may have it
-
-  // What it is (io_uring_enter(2)).
-  uint8_t opcode = IORING_OP_NOP;
-  int fd = -1;
-  uint64_t address = 0;
-  uint32_t length = 0;
-  uint64_t offset = 0;
-  uint32_t flags = 0;
-
-  // What who has started it sees.
-  bool ended = false;
-  int result = 0;
-  Done done;
-};
-
-// The ring, and what is on its way to the kernel or with it.
-class IoRing::Kernel {
- public:
-  io_uring ring{};
-  bool open = false;
-  bool enabled = false;              // and its worker threads asked for
-  std::atomic<uint64_t> thread = 0;  // that it belongs to; 0: to none yet
-  std::deque<Ticket> queued;         // to be put into the submission queue
-  std::deque<Ticket> to_cancel;
-  std::deque<uint64_t> submissions;  // user_data of what is in that queue
-  // Operations that a submitted cancellation names: their address may not be
-  // another's before it has ended.
-  std::unordered_map<uint64_t, Ticket> cancelling;
-  Operation* first = nullptr;  // of those that own something
-  size_t owning = 0;
-  std::deque<Ended> ended;
-  std::vector<Ticket> spare;  // that nobody knows, to be used again
-
-  Ticket NewOperation() {
-    if (spare.empty()) return std::make_shared<Operation>();
-    Ticket operation = std::move(spare.back());
-    spare.pop_back();
-    return operation;
-  }
-
-  // Many at once are more than malloc() keeps at hand.
-  void Recycle(Ticket operation) {
-    if (operation.use_count() > 1 || spare.size() == kEntries) return;
-    std::atomic_thread_fence(std::memory_order_acquire);  // of who dropped it
-    *operation = {};
-    spare.push_back(std::move(operation));
-  }
-
-  bool IsMine() const {
-    return thread.load(std::memory_order_relaxed) == ThisThread();
-  }
-
-  void Link(Operation& operation) {
-    operation.next = first;
-    if (first != nullptr) first->previous = &operation;
-    first = &operation;
-    ++owning;
-  }
-
-  void Unlink(Operation& operation) {
-    if (operation.previous != nullptr) {
-      operation.previous->next = operation.next;
-    } else {
-      first = operation.next;
-    }
-    if (operation.next != nullptr) {
-      operation.next->previous = operation.previous;
-    }
-    operation.previous = operation.next = nullptr;
-    --owning;
-  }
-};
-
-namespace {
-
-// Rings that were retired while the kernel had something of theirs. Never
-// destroyed: so is none of them at the process's end.
-struct Retired {
-  std::mutex mutex;
-  std::vector<IoRing*> rings;
-};
-
-Retired& TheRetired() {
-  static auto* const retired = new Retired;
-  return *retired;
 }
 
 }  // namespace
@@ -177,48 +55,19 @@ absl::StatusOr<IoRing::Owner> IoRing::Open() {
   return ring;
 }
 
-bool IoRing::Close(Owner owner, std::chrono::nanoseconds limit) {
-  if (owner == nullptr) return true;
-  std::vector<Done> untold;
-  IoRing* const ring = owner.release();
-  ring->Shut(untold);
-  if (limit > limit.zero()) ring->WaitUntil(steady_clock::now() + limit);
-  // What the kernel was too short of memory for: nobody submits it any more.
-  ring->ForgetSubmissions();
-  ring->ForgetUnsubmitted();
-  const bool all = ring->LookAfter();
-  if (all) {
-    delete ring;
-  } else {
-    const std::lock_guard lock(TheRetired().mutex);
-    TheRetired().rings.push_back(ring);
-  }
-  // Last, for it may own anything, the caller as well.
-  untold.clear();
-  return all;
+IoRing::Ticket IoRing::Kernel::NewOperation() {
+  if (spare.empty()) return std::make_shared<Operation>();
+  Ticket operation = std::move(spare.back());
+  spare.pop_back();
+  return operation;
 }
 
-void IoRing::Retire::operator()(IoRing* ring) const {
-  CountRetired();
-  Close(Owner(ring), {});
-}
-
-size_t IoRing::CountRetired() {
-  Retired& retired = TheRetired();
-  std::vector<IoRing*> rings;
-  {
-    const std::lock_guard lock(retired.mutex);
-    rings.swap(retired.rings);
-  }
-  // Closes and unmaps files, which may take long: not while others wait.
-  const auto gone =
-      std::partition(rings.begin(), rings.end(),
-                     [](IoRing* ring) { return !ring->LookAfter(); });
-  std::for_each(gone, rings.end(), [](IoRing* ring) { delete ring; });
-  rings.erase(gone, rings.end());
-  const std::lock_guard lock(retired.mutex);
-  retired.rings.insert(retired.rings.end(), rings.begin(), rings.end());
-  return retired.rings.size();
+// Many at once are more than malloc() keeps at hand.
+void IoRing::Kernel::Recycle(Ticket operation) {
+  if (operation.use_count() > 1 || spare.size() == kEntries) return;
+  std::atomic_thread_fence(std::memory_order_acquire);  // of who dropped it
+  *operation = {};
+  spare.push_back(std::move(operation));
 }
 
 std::shared_ptr<IoRing::Lane> IoRing::MakeLane(size_t limit) {
@@ -229,13 +78,14 @@ IoRing::IoRing() : kernel_(std::make_unique<Kernel>()) {}
 
 IoRing::~IoRing() {
   if (kernel_->open) io_uring_queue_exit(&kernel_->ring);
-  if (event_ >= 0) close(event_);
+  if (owns_event_) close(event_);
 }
 
 absl::Status IoRing::Init() {
   // Completions are work for this thread at its next call, not interrupts of
   // what it computes (Linux 6.1; io_uring_setup(2)). Disabled, it belongs to
   // no thread yet.
+  constexpr unsigned kEntries = Kernel::kEntries;
   io_uring& ring = kernel_->ring;
   int error = io_uring_queue_init(
       kEntries, &ring,
@@ -248,6 +98,7 @@ absl::Status IoRing::Init() {
   // descriptor.
   event_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   if (event_ < 0) return RingError(errno, "eventfd");
+  owns_event_ = true;
   error = io_uring_register_eventfd(&ring, event_);
   if (error != 0) return RingError(-error, "io_uring_register_eventfd");
   io_uring_cq_eventfd_toggle(&ring, false);
@@ -255,11 +106,11 @@ absl::Status IoRing::Init() {
 }
 
 bool IoRing::BindThread() {
+  if (kernel_->IsInherited()) return false;
   uint64_t none = 0;
   return kernel_->IsMine() ||
-         kernel_->thread.compare_exchange_strong(none, ThisThread());
+         kernel_->thread.compare_exchange_strong(none, Kernel::ThisThread());
 }
-
 int IoRing::Enable() {
   io_uring& ring = kernel_->ring;
   if ((ring.flags & IORING_SETUP_R_DISABLED) != 0) {
@@ -282,6 +133,7 @@ int IoRing::Enable() {
 }
 
 bool IoRing::Arm() {
+  if (kernel_->IsInherited()) return !HasEnded();
   io_uring& ring = kernel_->ring;
   constexpr unsigned kWork = IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW;
   io_uring_cq_eventfd_toggle(&ring, true);
@@ -295,9 +147,14 @@ bool IoRing::Arm() {
 }
 
 void IoRing::Disarm() {
+  if (kernel_->IsInherited()) return;
   io_uring_cq_eventfd_toggle(&kernel_->ring, false);
   uint64_t count;
   static_cast<void>(read(event_, &count, sizeof count));
+}
+
+void IoRing::LeaveDescriptor() {
+  if (kernel_->IsInherited()) dup2(kernel_->ring.ring_fd, event_);
 }
 
 IoRing::Ticket IoRing::StartRead(std::shared_ptr<const File> file,
@@ -317,7 +174,7 @@ IoRing::Ticket IoRing::StartRead(std::shared_ptr<const File> file,
   operation->memory = buffer.owner();
   operation->lane = std::move(lane);
   operation->done = std::move(done);
-  return Start(std::move(operation));
+  return Start(std::move(operation), error_number_);
 }
 
 IoRing::Ticket IoRing::StartAdvise(std::shared_ptr<const Mapping> mapping,
@@ -331,32 +188,42 @@ IoRing::Ticket IoRing::StartAdvise(std::shared_ptr<const Mapping> mapping,
   operation->memory = std::move(mapping);
   operation->lane = std::move(lane);
   operation->done = std::move(done);
-  return Start(std::move(operation));
+  return Start(std::move(operation),
+               bytes.size() > UINT32_MAX ? EINVAL : error_number_);
 }
 
-IoRing::Ticket IoRing::Start(Ticket operation) {
-  kernel_->Link(*operation);
+IoRing::Ticket IoRing::Start(Ticket operation, int error) {
+  kernel_->owning.Append(*operation);
   operation->self = operation;
   if (operation->done) ++waiting_;
-  const int error = !BindThread() ? EEXIST : error_number_;
+  Lane* const lane = operation->lane.get();
+  if (lane != nullptr && lane->ring == nullptr) lane->ring = kernel_.get();
+  if (lane != nullptr && lane->ring != kernel_.get()) error = EINVAL;
+  if (!BindThread()) error = EEXIST;
   if (error != 0) {
     EndForCaller(*operation, -error);
     EndForKernel(*operation);
-  } else if (Lane* const lane = operation->lane.get();
-             lane != nullptr && lane->taken >= lane->limit) {
-    lane->waiting.push_back(operation);
+  } else if (lane != nullptr && lane->taken >= lane->limit) {
+    operation->queue = &lane->queue;
+    operation->queue->Append(*operation);
   } else {
-    Enqueue(operation);
+    Enqueue(*operation);
   }
   return operation;
 }
 
-void IoRing::Enqueue(Ticket operation) {
-  if (operation->lane != nullptr) {
-    operation->on_lane = true;
-    ++operation->lane->taken;
+void IoRing::Enqueue(Operation& operation) {
+  if (operation.lane != nullptr) {
+    operation.on_lane = true;
+    ++operation.lane->taken;
   }
-  kernel_->queued.push_back(std::move(operation));
+  operation.queue = &kernel_->queue;
+  operation.queue->Append(operation);
+}
+
+void IoRing::Dequeue(Operation& operation) {
+  if (operation.queue != nullptr) operation.queue->Remove(operation);
+  operation.queue = nullptr;
 }
 
 std::optional<int> IoRing::ResultOf(const Ticket& operation) const {
@@ -364,28 +231,24 @@ std::optional<int> IoRing::ResultOf(const Ticket& operation) const {
   return operation->result;
 }
 
-void IoRing::Tell(const Ticket& operation, Done done) {
+bool IoRing::Tell(const Ticket& operation, Done& done) {
   if (operation->ended) {
     kernel_->ended.push_back({std::move(done), operation->result});
+  } else if (operation->done) {
+    return false;
   } else {
     operation->done = std::move(done);
     ++waiting_;
   }
+  return true;
 }
 
 void IoRing::Cancel(const Ticket& operation) {
   EndForCaller(*operation, -ECANCELED);
   if (operation->self == nullptr) return;
-  if (operation->submitted) {
-    // A broken ring asks the kernel for nothing more.
-    if (error_number_ == 0) kernel_->to_cancel.push_back(operation);
-    return;
-  }
-  std::erase(kernel_->queued, operation);
-  if (operation->lane != nullptr) {
-    std::erase(operation->lane->waiting, operation);
-  }
-  EndForKernel(*operation);
+  if (!operation->submitted) return EndForKernel(*operation);
+  // A broken ring asks the kernel for nothing more.
+  if (error_number_ == 0) kernel_->to_cancel.push_back(operation);
 }
 
 IoRing::Done IoRing::Abandon(const Ticket& operation) {
@@ -406,40 +269,38 @@ void IoRing::EndForCaller(Operation& operation, int result) {
 
 void IoRing::EndForKernel(Operation& operation) {
   Ticket last = std::move(operation.self);
-  kernel_->Unlink(operation);
+  kernel_->owning.Remove(operation);
+  Dequeue(operation);
   operation.file.reset();
   operation.memory.reset();
   const std::shared_ptr<Lane> lane = std::move(operation.lane);
   if (operation.on_lane) {
     --lane->taken;
-    if (!lane->waiting.empty()) {
-      Enqueue(std::move(lane->waiting.front()));
-      lane->waiting.pop_front();
+    if (Operation* const next = lane->queue.first(); next != nullptr) {
+      Dequeue(*next);
+      Enqueue(*next);
     }
   }
   kernel_->Recycle(std::move(last));
 }
 
-bool IoRing::HasWork() const {
-  return error_number_ == 0 &&
-         (!kernel_->queued.empty() || !kernel_->to_cancel.empty() ||
-          !kernel_->submissions.empty());
+bool IoRing::HasUnsubmitted() const {
+  return !kernel_->queue.empty() || !kernel_->to_cancel.empty() ||
+         io_uring_sq_ready(&kernel_->ring) > 0;
 }
 
 void IoRing::FillQueue() {
   Kernel& kernel = *kernel_;
-  while (!kernel.queued.empty()) {
+  while (Operation* const operation = kernel.queue.first()) {
     io_uring_sqe* const sqe = io_uring_get_sqe(&kernel.ring);
     if (sqe == nullptr) return;
-    Operation& operation = *kernel.queued.front();
-    io_uring_prep_rw(operation.opcode, sqe, operation.fd,
-                     reinterpret_cast<void*>(operation.address),  // NOLINT
-                     operation.length, operation.offset);
-    sqe->rw_flags = static_cast<int>(operation.flags);
-    sqe->user_data = reinterpret_cast<uintptr_t>(&operation);
-    operation.submitted = true;
-    kernel.submissions.push_back(sqe->user_data);
-    kernel.queued.pop_front();
+    Dequeue(*operation);
+    io_uring_prep_rw(operation->opcode, sqe, operation->fd,
+                     reinterpret_cast<void*>(operation->address),  // NOLINT
+                     operation->length, operation->offset);
+    sqe->rw_flags = static_cast<int>(operation->flags);
+    sqe->user_data = reinterpret_cast<uintptr_t>(operation);
+    operation->submitted = true;
   }
   while (!kernel.to_cancel.empty()) {
     Ticket& operation = kernel.to_cancel.front();
@@ -448,8 +309,7 @@ void IoRing::FillQueue() {
       io_uring_sqe* const sqe = io_uring_get_sqe(&kernel.ring);
       if (sqe == nullptr) return;
       io_uring_prep_cancel(sqe, operation.get(), 0);
-      sqe->user_data = address | kCancels;
-      kernel.submissions.push_back(sqe->user_data);
+      sqe->user_data = address | Kernel::kCancels;
       kernel.cancelling.emplace(address, std::move(operation));
     }
     kernel.to_cancel.pop_front();
@@ -457,39 +317,37 @@ void IoRing::FillQueue() {
 }
 
 bool IoRing::Submit() {
-  if (error_number_ != 0) return false;
-  if (!BindThread()) {
-    Break(EEXIST, WrongThread());
-    return false;
+  if (error_number_ == 0 && !BindThread()) {
+    Break(EEXIST, NotThisRing(kernel_->IsInherited()));
   }
-  if (!kernel_->enabled) {
-    if (const int error = Enable(); error != 0) {
-      Break(error, RingError(error, "io_uring_register"));
-      return false;
-    }
+  if (error_number_ == 0 && !kernel_->enabled) {
+    const int error = Enable();
+    if (error != 0) Break(error, RingError(error, "io_uring_register"));
   }
+  if (error_number_ == 0) return SubmitQueue();
+  if (kernel_->IsMine()) CollectAll();
+  return false;
+}
+
+bool IoRing::SubmitQueue() {
   for (int interruptions = 0;;) {
     FillQueue();
     const int count = io_uring_submit_and_get_events(&kernel_->ring);
-    TakeSubmitted(count);
     Collect();
     if (count == -EINTR && ++interruptions < 100) continue;
     if (count == -EINTR || count == -EAGAIN || count == -EBUSY) return true;
     if (count < 0) {
-      Break(-count, StatusOf(count));
+      Break(-count, RingError(-count, "io_uring_enter"));
       return false;
     }
-    if (!HasWork()) return false;
-    if (count == 0 && !kernel_->submissions.empty()) return true;
+    if (!HasUnsubmitted()) return false;
+    if (count == 0 && io_uring_sq_ready(&kernel_->ring) > 0) return true;
   }
 }
 
-// Of the submission queue, in order; a negative count is an error.
-void IoRing::TakeSubmitted(int count) {
-  std::deque<uint64_t>& submissions = kernel_->submissions;
-  const size_t taken = std::min<size_t>(std::max(count, 0), submissions.size());
-  submissions.erase(submissions.begin(),
-                    submissions.begin() + static_cast<ptrdiff_t>(taken));
+void IoRing::CollectAll() {
+  if (kernel_->enabled) io_uring_get_events(&kernel_->ring);
+  Collect();
 }
 
 void IoRing::Collect() {
@@ -498,11 +356,15 @@ void IoRing::Collect() {
              &kernel_->ring, completions.data(), completions.size())) {
     for (unsigned i = 0; i < count; ++i) {
       const uint64_t data = completions[i]->user_data;
-      if ((data & kCancels) != 0) {
-        kernel_->cancelling.erase(data & ~kCancels);
+      const int result = completions[i]->res;
+      if (data == Kernel::kCancels) {
+        // Linux 5.19; before, one by one.
+        if (result == -EINVAL) CancelEach();
+      } else if ((data & Kernel::kCancels) != 0) {
+        kernel_->cancelling.erase(data & ~Kernel::kCancels);
       } else if (data != 0) {
         auto& operation = *reinterpret_cast<Operation*>(data);  // NOLINT
-        EndForCaller(operation, completions[i]->res);
+        EndForCaller(operation, result);
         EndForKernel(operation);
       }
     }
@@ -510,46 +372,60 @@ void IoRing::Collect() {
   }
 }
 
-absl::Status IoRing::StatusOf(int result) const {
-  if (!status_.ok()) return status_;
-  if (result == -EEXIST) return WrongThread();
-  return RingError(-result, "io_uring_enter");
+absl::Status IoRing::StatusOf(const IoRing* ring, int result) {
+  if (ring == nullptr) {
+    return absl::FailedPreconditionError(
+        "io_uring: the ring was closed, or its execution context destroyed");
+  }
+  if (!ring->status_.ok()) return ring->status_;
+  if (result == -EEXIST) return NotThisRing(ring->kernel_->IsInherited());
+  return absl::OkStatus();
 }
 
 void IoRing::Break(int error_number, absl::Status status) {
   error_number_ = error_number;
   status_ = std::move(status);
-  for (Operation* one = kernel_->first; one != nullptr; one = one->next) {
+  for (Operation* one = kernel_->owning.first(); one != nullptr;
+       one = kernel_->owning.After(*one)) {
     EndForCaller(*one, -error_number);
   }
-  ForgetSubmissions();
   ForgetUnsubmitted();
-}
-
-// What the submission queue holds, of a ring that will submit no more.
-void IoRing::ForgetSubmissions() {
-  for (const uint64_t data : kernel_->submissions) {
-    if ((data & kCancels) != 0) {
-      kernel_->cancelling.erase(data & ~kCancels);
-    } else if (data != 0) {
-      reinterpret_cast<Operation*>(data)->submitted = false;  // NOLINT
-    }
-  }
-  kernel_->submissions.clear();
 }
 
 // What the kernel does not have is nobody's any more.
 void IoRing::ForgetUnsubmitted() {
+  ForgetSubmissions();
   kernel_->to_cancel.clear();
-  kernel_->queued.clear();
-  for (Operation* one = kernel_->first; one != nullptr;) {
-    Operation* const next = one->next;
-    if (!one->submitted) {
-      one->on_lane = false;
-      if (one->lane != nullptr) one->lane->waiting.clear();
-      EndForKernel(*one);
-    }
+  for (Operation* one = kernel_->owning.first(); one != nullptr;) {
+    Operation* const next = kernel_->owning.After(*one);
+    if (!one->submitted) EndForKernel(*one);
     one = next;
+  }
+}
+
+// Leaves nothing in the submission queue that means anything.
+void IoRing::ForgetSubmissions() {
+  Kernel& kernel = *kernel_;
+  if (kernel.IsInherited()) {
+    // It is the parent's, as is what the kernel has.
+    for (Operation* one = kernel.owning.first(); one != nullptr;
+         one = kernel.owning.After(*one)) {
+      one->submitted = false;
+    }
+    kernel.cancelling.clear();
+    return;
+  }
+  const io_uring_sq& queue = kernel.ring.sq;
+  for (unsigned left = io_uring_sq_ready(&kernel.ring); left > 0; --left) {
+    io_uring_sqe& sqe = queue.sqes[(queue.sqe_tail - left) & queue.ring_mask];
+    const uint64_t data = sqe.user_data;
+    if ((data & Kernel::kCancels) != 0) {
+      kernel.cancelling.erase(data & ~Kernel::kCancels);
+    } else if (data != 0) {
+      reinterpret_cast<Operation*>(data)->submitted = false;  // NOLINT
+    }
+    io_uring_prep_nop(&sqe);
+    sqe.user_data = 0;
   }
 }
 
@@ -560,64 +436,6 @@ std::optional<IoRing::Ended> IoRing::NextEnded() {
   Ended next = std::move(kernel_->ended.front());
   kernel_->ended.pop_front();
   return next;
-}
-
-void IoRing::Shut(std::vector<Done>& untold) {
-  Kernel& kernel = *kernel_;
-  for (Operation* one = kernel.first; one != nullptr; one = one->next) {
-    EndForCaller(*one, -ECANCELED);
-  }
-  for (Ended& one : kernel.ended) untold.push_back(std::move(one.done));
-  kernel.ended.clear();
-  const bool can_submit =
-      kernel.IsMine() && kernel.enabled && error_number_ == 0;
-  if (!can_submit) ForgetSubmissions();
-  ForgetUnsubmitted();
-  if (can_submit && kernel.owning > 0) CancelAll();
-}
-
-// Collects what ends by that without a wait.
-void IoRing::CancelAll() {
-  io_uring_sqe* sqe = io_uring_get_sqe(&kernel_->ring);
-  if (sqe == nullptr) {
-    Submit();
-    sqe = io_uring_get_sqe(&kernel_->ring);
-  }
-  if (sqe != nullptr) {
-    io_uring_prep_cancel(sqe, nullptr,
-                         IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
-    sqe->user_data = 0;
-    kernel_->submissions.push_back(0);
-  }
-  size_t before;
-  do {
-    before = kernel_->owning;
-    Submit();
-  } while (kernel_->owning > 0 && kernel_->owning < before);
-}
-
-void IoRing::WaitUntil(steady_clock::time_point deadline) {
-  while (kernel_->owning > 0 && kernel_->IsMine() && error_number_ == 0) {
-    const auto left = deadline - steady_clock::now();
-    if (left <= left.zero()) return;
-    __kernel_timespec timeout = {.tv_sec = left / std::chrono::seconds(1),
-                                 .tv_nsec = left % std::chrono::seconds(1) /
-                                            std::chrono::nanoseconds(1)};
-    io_uring_cqe* completion;
-    const int result = io_uring_submit_and_wait_timeout(
-        &kernel_->ring, &completion, 1, &timeout, nullptr);
-    Collect();
-    const bool again = result >= 0 || result == -ETIME || result == -EINTR;
-    if (!again) return;
-  }
-}
-
-bool IoRing::LookAfter() {
-  if (kernel_->owning > 0 && kernel_->IsMine() && kernel_->enabled) {
-    io_uring_get_events(&kernel_->ring);
-  }
-  if (kernel_->owning > 0) Collect();
-  return kernel_->owning == 0;
 }
 
 }  // namespace pagestall

@@ -32,12 +32,21 @@ class SharedBuffer;
 // wherever it was opened. One call at a time. Another thread's operations end
 // at once with -EEXIST, and its Submit() breaks the ring (see status()), for
 // the kernel takes no other thread's calls (IORING_SETUP_SINGLE_ISSUER,
-// io_uring_setup(2)) and what is in flight would be waited for in vain. A
-// thread that ends while one of the kernel's threads hangs in an operation of
-// its ring is kept by the kernel until that has ended, so a join takes as long;
-// and what the kernel gives back of a ring after its thread has ended is held
-// until the process ends. A child of fork(2) shares the queues with its parent:
-// it must neither use nor destroy the ring.
+// io_uring_setup(2)) and what is in flight would be waited for in vain.
+//
+// The thread's end: one of whose operations a thread of the kernel's hangs is
+// kept by the kernel until that has ended, so that joining it takes as long as
+// the storage does. What was in flight then ends for nobody: files and mappings
+// go with the ring, when it is closed by any thread, or was and is looked for;
+// but buffers that were being read into are held for as long as the process
+// lives, for a device may still write to them and nothing says when it has.
+//
+// Child processes: after fork(2) the child shares the queues with its parent.
+// There the ring is of no use, and harmless: operations end with -EEXIST,
+// Submit() breaks it, and what closes or destroys it lets go of the child's own
+// descriptors and memory and touches nothing that is shared. (Callbacks are
+// destroyed as in any process. What pthread_atfork(3) does not see, _Fork(3)
+// and clone(2), must not use the library before exec.)
 //
 // Waiting: no call sleeps for a device but Close() with a limit. One thing is
 // the kernel's: it may read the file's metadata from the device within a call.
@@ -54,7 +63,7 @@ class IoRing {
 
   // Operations of which only so many are with the kernel at once, whatever
   // becomes of who has started them: those that the kernel's worker threads
-  // sleep in, of which there are only so many.
+  // sleep in, of which there are only so many. Of one ring.
   class Lane;
 
   // Retires the ring, without a wait.
@@ -71,9 +80,10 @@ class IoRing {
   // it, and retires the ring: nobody is told any more, and callbacks are
   // destroyed. What the kernel does not give back goes, ring, operations and
   // all that they own, to a list of the process that later calls of Open(),
-  // Close() and Retire look through. Of a ring whose thread lives, the kernel
-  // gives it back to that thread only. Returns whether nothing was left. On the
-  // ring's thread, or after that has ended; on another there is no wait.
+  // Retire and CountRetired() look through, and each thread of a ring's when it
+  // ends. Of a ring whose thread lives, the kernel gives it back to that thread
+  // only. Returns whether nothing was left. On the ring's thread; on another
+  // there is no wait.
   static bool Close(Owner ring, std::chrono::nanoseconds limit);
 
   // How many rings are on that list, having looked through it. Any thread.
@@ -85,8 +95,16 @@ class IoRing {
   IoRing& operator=(const IoRing&) = delete;
 
   // Becomes readable when there is something to Submit() or collect, after
-  // Arm() was called. The ring's own: not to be closed.
+  // Arm() was called. The ring closes it, unless it was released; then it must
+  // be open as long as Arm() is called.
   int descriptor() const { return event_; }
+  int ReleaseDescriptor() {
+    owns_event_ = false;
+    return event_;
+  }
+  // In a child process puts something else in the descriptor's place, so that a
+  // loop that closes it does not stop its parent's from watching it (epoll(7)).
+  void LeaveDescriptor();
   // False if there is something already: then it is not armed.
   bool Arm();
   // Takes the signal back.
@@ -96,16 +114,17 @@ class IoRing {
   Ticket StartRead(std::shared_ptr<const File> file, const SharedBuffer& buffer,
                    uint64_t offset, int flags, Done done,
                    std::shared_ptr<Lane> lane = nullptr);
-  // madvise(2) on a part of the mapping that begins at a page's start and is
-  // less than 4 GiB.
+  // madvise(2) on a part of the mapping that begins at a page's start. -EINVAL
+  // from 4 GiB on.
   Ticket StartAdvise(std::shared_ptr<const Mapping> mapping,
                      absl::Span<const uint8_t> bytes, int advice, Done done,
                      std::shared_ptr<Lane> lane = nullptr);
 
   // The operation's result, once it has ended.
   std::optional<int> ResultOf(const Ticket& operation) const;
-  // Tells `done` of an operation that has nobody to tell, also if it has ended.
-  void Tell(const Ticket& operation, Done done);
+  // Tells `done` of an operation, also if it has ended. Returns false, and
+  // leaves `done`, where somebody is to be told already.
+  bool Tell(const Ticket& operation, Done& done);
   // Ends the operation for who has started it, at once and with -ECANCELED
   // unless it has ended before, and asks the kernel to end it.
   void Cancel(const Ticket& operation);
@@ -119,7 +138,7 @@ class IoRing {
   bool Submit();
   // Something was started, or is to be cancelled, that Submit() has to hand to
   // the kernel.
-  bool HasWork() const;
+  bool HasWork() const { return error_number_ == 0 && HasUnsubmitted(); }
   // How many callbacks are yet to be told.
   size_t waiting() const { return waiting_; }
 
@@ -137,8 +156,9 @@ class IoRing {
   // was under way has ended with its errno, negative, and so does what is
   // started afterwards.
   const absl::Status& status() const { return status_; }
-  // The same of an operation's result, or what another thread's has ended with.
-  absl::Status StatusOf(int result) const;
+  // What ails the ring, if that is what an operation has ended with: one of
+  // another thread's, or of a ring that is broken or has gone (null).
+  static absl::Status StatusOf(const IoRing* ring, int result);
 
  private:
   class Kernel;
@@ -151,24 +171,33 @@ class IoRing {
   int Enable();
   // Whether this is the ring's thread, if need be from now on.
   bool BindThread();
-  Ticket Start(Ticket operation);
-  void Enqueue(Ticket operation);
+  Ticket Start(Ticket operation, int error);
+  void Enqueue(Operation& operation);
+  void Dequeue(Operation& operation);
   void EndForCaller(Operation& operation, int result);
   void EndForKernel(Operation& operation);
+  bool HasUnsubmitted() const;
   void FillQueue();
-  void TakeSubmitted(int count);
+  bool SubmitQueue();
+  void CollectAll();
   void Collect();
   void Break(int error_number, absl::Status status);
-  void ForgetSubmissions();
   void ForgetUnsubmitted();
+  void ForgetSubmissions();
+
+  // At its end (io_ring_close.cc).
   void Shut(std::vector<Done>& untold);
+  bool CanSubmit() const;
   void CancelAll();
+  void CancelEach();
   void WaitUntil(std::chrono::steady_clock::time_point deadline);
   // Whether the kernel has nothing more of a ring that was shut.
   bool LookAfter();
+  void GiveUp();
 
   std::unique_ptr<Kernel> kernel_;
   int event_ = -1;
+  bool owns_event_ = false;
   size_t waiting_ = 0;
   absl::Status status_;
   int error_number_ = 0;

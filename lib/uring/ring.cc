@@ -1,5 +1,8 @@
 #include "lib/uring/ring.h"
 
+#include <sys/types.h>
+#include <unistd.h>
+
 #include <asio/associated_cancellation_slot.hpp>
 #include <asio/associated_executor.hpp>
 #include <asio/async_result.hpp>
@@ -14,6 +17,7 @@
 #include <asio/query.hpp>
 #include <asio/steady_timer.hpp>
 #include <asio/use_awaitable.hpp>
+#include <atomic>
 #include <cerrno>
 #include <mutex>
 #include <unordered_set>
@@ -23,11 +27,11 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
 #include "lib/file/errno_status.h"
 #include "lib/file/exception_status.h"
 #include "lib/file/file.h"
 #include "lib/file/shared_buffer.h"
+#include "lib/uring/io_read.h"
 
 namespace pagestall {
 namespace {
@@ -45,41 +49,36 @@ class Ring::State final : public std::enable_shared_from_this<State> {
   static absl::StatusOr<std::shared_ptr<State>> Open(
       const asio::any_io_executor& executor);
 
-  explicit State(const asio::any_io_executor& executor)
-      : executor_(asio::prefer(executor,
-                               asio::execution::outstanding_work.untracked)) {}
-  State(const State&) = delete;
-  State& operator=(const State&) = delete;
-
   // Coroutines that wait are unwound by their executors.
   bool Close(std::chrono::nanoseconds limit);
 
-  // Starts what `start` starts. Null, and `done` is left, once it was closed.
-  IoRing::Ticket Start(
-      IoRing::Done& done,
-      absl::FunctionRef<IoRing::Ticket(IoRing& core, IoRing::Done done)> start);
+  // What `call` does with the core, null once it was closed. Hands on what it
+  // has started.
+  IoRing::Ticket With(absl::FunctionRef<IoRing::Ticket(IoRing* core)> call);
+  // The next operation of a task that is to be waited for.
+  IoRing::Ticket Next(IoTask& task, std::optional<int> result);
 
-  bool RunsOn(const asio::any_io_executor& executor) const {
-    return executor == executor_;
-  }
   bool InFlight(const IoRing::Ticket& ticket);
   void Cancel(const IoRing::Ticket& ticket);
   void Abandon(const IoRing::Ticket& ticket);
-  absl::Status StatusOf(int result);
 
-  // An await of what `start` starts. The handler is told on its own executor.
-  template <typename Begin>
-  static asio::awaitable<int> Await(std::shared_ptr<State> state, Begin begin);
+  // An await of the operation. The handler is told on its own executor.
+  static asio::awaitable<int> Await(std::shared_ptr<State> state,
+                                    IoRing::Ticket ticket);
 
  private:
   class Service;
 
   // What of Asio's the ring has.
   struct Loop {
-    explicit Loop(const asio::any_io_executor& executor)
-        : signalled(executor), retry(executor) {}
+    explicit Loop(const asio::any_io_executor& on)
+        : executor(
+              asio::prefer(on, asio::execution::outstanding_work.untracked)),
+          signalled(executor),
+          retry(executor) {}
 
-    asio::posix::stream_descriptor signalled;  // the core's
+    const asio::any_io_executor executor;
+    asio::posix::stream_descriptor signalled;  // the core's, released
     asio::steady_timer retry;
     Service* service = nullptr;  // that closes the ring with its context
     bool turn_posted = false;
@@ -90,13 +89,14 @@ class Ring::State final : public std::enable_shared_from_this<State> {
   template <typename Handler>
   class Resume;
 
+  template <typename Handler>
+  void Tell(Handler handler, const IoRing::Ticket& ticket);
   void TurnSoon();
   void Turn();
   void PrepareNext(bool short_of_memory);
   void Listen();
   void Signalled(const asio::error_code& error);
 
-  const asio::any_io_executor executor_;
   std::mutex mutex_;
   IoRing::Owner core_;        // null: closed
   std::optional<Loop> loop_;  // as long as that is not
@@ -120,9 +120,17 @@ class Ring::State::Service final : public asio::execution_context::service {
     states_.erase(state);
   }
 
+  // What the context closes is removed from an epoll instance (epoll(7)) that a
+  // child process shares with its parent until it has called notify_fork().
+  bool HasEventsOfItsOwn() const { return process_ == getpid(); }
+
  private:
   void shutdown() override {
     while (const std::shared_ptr<State> state = Any()) state->Close({});
+  }
+
+  void notify_fork(asio::execution_context::fork_event event) override {
+    if (event == asio::execution_context::fork_child) process_ = getpid();
   }
 
   std::shared_ptr<State> Any() {
@@ -130,6 +138,7 @@ class Ring::State::Service final : public asio::execution_context::service {
     return states_.empty() ? nullptr : (*states_.begin())->shared_from_this();
   }
 
+  std::atomic<pid_t> process_ = getpid();
   std::mutex mutex_;
   std::unordered_set<State*> states_;
 };
@@ -154,51 +163,54 @@ class Ring::State::Resume {
   bool here_;  // that is the ring's
 };
 
-template <typename Begin>
 asio::awaitable<int> Ring::State::Await(std::shared_ptr<State> state,
-                                        Begin begin) {
+                                        IoRing::Ticket ticket) {
   auto initiate = [](auto handler, const std::shared_ptr<State>& self,
-                     const Begin& start) {
-    const asio::any_io_executor executor =
-        asio::get_associated_executor(handler);
-    const auto slot = asio::get_associated_cancellation_slot(handler);
-    IoRing::Done done =
-        Resume<decltype(handler)>(std::move(handler), self->RunsOn(executor));
-    const auto assigning = [&](IoRing& core, IoRing::Done tell) {
-      IoRing::Ticket ticket = start(core, std::move(tell));
-      // Before anybody can be told, on whichever thread, which takes the ring's
-      // mutex. The slot may outlive the operation, and its signal may go before
-      // that: neither is touched again.
-      if (slot.is_connected()) {
-        asio::cancellation_slot(slot).assign(
-            [ring = std::weak_ptr<State>(self),
-             ticket](asio::cancellation_type /*type*/) {
-              if (const auto alive = ring.lock()) alive->Cancel(ticket);
-            });
-      }
-      return ticket;
-    };
-    if (self->Start(done, assigning) == nullptr) {
-      asio::post(executor,
-                 [done = std::move(done)]() mutable { done(-EBADFD); });
-    }
+                     const IoRing::Ticket& operation) {
+    self->Tell(std::move(handler), operation);
   };
   return asio::async_initiate<const asio::use_awaitable_t<>, void(int)>(
       std::move(initiate), asio::use_awaitable, std::move(state),
-      std::move(begin));
+      std::move(ticket));
+}
+
+template <typename Handler>
+void Ring::State::Tell(Handler handler, const IoRing::Ticket& ticket) {
+  const asio::any_io_executor executor = asio::get_associated_executor(handler);
+  const auto slot = asio::get_associated_cancellation_slot(handler);
+  const std::lock_guard lock(mutex_);
+  IoRing::Done done = Resume<Handler>(
+      std::move(handler), core_ != nullptr && executor == loop_->executor);
+  if (core_ == nullptr || !core_->Tell(ticket, done)) {
+    const int result = core_ == nullptr ? -EBADFD : -EBUSY;
+    asio::post(executor,
+               [done = std::move(done), result]() mutable { done(result); });
+    return;
+  }
+  // Before anybody can be told, on whichever thread, which takes the mutex. The
+  // slot may outlive the operation, and its signal may go before that: neither
+  // is touched again.
+  if (slot.is_connected()) {
+    asio::cancellation_slot(slot).assign(
+        [ring = weak_from_this(), ticket](asio::cancellation_type /*type*/) {
+          if (const auto alive = ring.lock()) alive->Cancel(ticket);
+        });
+  }
+  TurnSoon();
 }
 
 absl::StatusOr<std::shared_ptr<Ring::State>> Ring::State::Open(
     const asio::any_io_executor& executor) {
   absl::StatusOr<IoRing::Owner> core = IoRing::Open();
   if (!core.ok()) return core.status();
-  auto state = std::make_shared<State>(executor);
-  Loop& loop = state->loop_.emplace(state->executor_);
+  auto state = std::make_shared<State>();
+  Loop& loop = state->loop_.emplace(executor);
   asio::error_code refused;
   loop.signalled.assign((*core)->descriptor(), refused);
   if (refused) return ErrnoStatus(refused.value(), "epoll_ctl");
+  (*core)->ReleaseDescriptor();
   loop.service = &asio::use_service<Service>(
-      asio::query(state->executor_, asio::execution::context));
+      asio::query(executor, asio::execution::context));
   loop.service->Add(state.get());
   state->core_ = *std::move(core);
   return state;
@@ -210,21 +222,30 @@ bool Ring::State::Close(std::chrono::nanoseconds limit) {
     const std::lock_guard lock(mutex_);
     if (core_ == nullptr) return true;
     core = std::move(core_);
+    if (!loop_->service->HasEventsOfItsOwn()) core->LeaveDescriptor();
     loop_->service->Remove(this);
-    loop_->signalled.release();  // the core closes it
     loop_.reset();
   }
   return IoRing::Close(std::move(core), limit);
 }
 
-IoRing::Ticket Ring::State::Start(
-    IoRing::Done& done,
-    absl::FunctionRef<IoRing::Ticket(IoRing& core, IoRing::Done done)> start) {
+IoRing::Ticket Ring::State::With(
+    absl::FunctionRef<IoRing::Ticket(IoRing* core)> call) {
   const std::lock_guard lock(mutex_);
-  if (core_ == nullptr) return nullptr;
-  IoRing::Ticket ticket = start(*core_, std::move(done));
-  TurnSoon();
+  IoRing::Ticket ticket = call(core_.get());
+  if (core_ != nullptr && core_->HasWork()) TurnSoon();
   return ticket;
+}
+
+IoRing::Ticket Ring::State::Next(IoTask& task, std::optional<int> result) {
+  return With([&](IoRing* core) {
+    IoRing::Ticket next = result ? task.GoOn(core, *result) : task.Begin(core);
+    // What is read ahead may have ended before it is asked for.
+    while (core != nullptr && next != nullptr && core->ResultOf(next)) {
+      next = task.GoOn(core, *core->ResultOf(next));
+    }
+    return next;
+  });
 }
 
 bool Ring::State::InFlight(const IoRing::Ticket& ticket) {
@@ -247,20 +268,10 @@ void Ring::State::Abandon(const IoRing::Ticket& ticket) {
   if (core_->HasWork()) TurnSoon();
 }
 
-absl::Status Ring::State::StatusOf(int result) {
-  const std::lock_guard lock(mutex_);
-  if (core_ == nullptr) {
-    return absl::FailedPreconditionError(
-        "io_uring: the ring was closed, or its execution context destroyed");
-  }
-  const bool of_ring = result == -EEXIST || !core_->status().ok();
-  return of_ring ? core_->StatusOf(result) : absl::OkStatus();
-}
-
 // Behind whatever is ready to run in this turn of the loop.
 void Ring::State::TurnSoon() {
-  if (std::exchange(loop_->turn_posted, true)) return;
-  asio::post(executor_, [self = shared_from_this()] {
+  if (loop_->turn_posted) return;
+  asio::post(loop_->executor, [self = shared_from_this()] {
     {
       const std::lock_guard lock(self->mutex_);
       if (self->core_ == nullptr) return;
@@ -268,6 +279,7 @@ void Ring::State::TurnSoon() {
     }
     self->Turn();
   });
+  loop_->turn_posted = true;
 }
 
 void Ring::State::Turn() {
@@ -357,84 +369,47 @@ bool Ring::Close(std::chrono::nanoseconds limit) {
 RingOperation Ring::StartRead(std::shared_ptr<const File> file,
                               const SharedBuffer& buffer, uint64_t offset,
                               int flags) {
-  return StartRead(state_, std::move(file), buffer, offset, flags, nullptr);
-}
-
-RingOperation Ring::StartRead(const std::shared_ptr<State>& state,
-                              std::shared_ptr<const File> file,
-                              const SharedBuffer& buffer, uint64_t offset,
-                              int flags, std::shared_ptr<IoRing::Lane> lane) {
-  IoRing::Done nobody;
-  return {state, state->Start(nobody, [&](IoRing& core, IoRing::Done done) {
-            return core.StartRead(std::move(file), buffer, offset, flags,
-                                  std::move(done), std::move(lane));
-          })};
-}
-
-RingOperation Ring::StartAdvise(const std::shared_ptr<State>& state,
-                                std::shared_ptr<const Mapping> mapping,
-                                absl::Span<const uint8_t> bytes, int advice,
-                                std::shared_ptr<IoRing::Lane> lane) {
-  IoRing::Done nobody;
-  return {state, state->Start(nobody, [&](IoRing& core, IoRing::Done done) {
-            return core.StartAdvise(std::move(mapping), bytes, advice,
-                                    std::move(done), std::move(lane));
+  IoRead read(std::move(file), buffer, offset, {.flags = flags});
+  return {state_, state_->With([&](IoRing* core) {
+            return core == nullptr ? nullptr : read.Begin(core);
           })};
 }
 
 asio::awaitable<absl::StatusOr<size_t>> Ring::Read(
     std::shared_ptr<const File> file, const SharedBuffer& buffer,
     uint64_t offset, int flags, std::optional<size_t> wanted) {
-  return ReadAll(state_, RingOperation(), std::move(file), buffer, offset,
-                 flags, wanted, nullptr);
+  return Read(RingOperation(), std::move(file), buffer, offset, flags, wanted);
 }
 
 asio::awaitable<absl::StatusOr<size_t>> Ring::Read(
     RingOperation started, std::shared_ptr<const File> file,
     const SharedBuffer& buffer, uint64_t offset, int flags,
     std::optional<size_t> wanted) {
-  return ReadAll(state_, std::move(started), std::move(file), buffer, offset,
-                 flags, wanted, nullptr);
+  return ReadAll(state_, std::move(started),
+                 IoRead(std::move(file), buffer, offset,
+                        {.flags = flags, .wanted = wanted.value_or(SIZE_MAX)}));
 }
 
 asio::awaitable<absl::StatusOr<size_t>> Ring::ReadAll(
-    std::shared_ptr<State> state, RingOperation started,
-    std::shared_ptr<const File> file, SharedBuffer buffer, uint64_t offset,
-    int flags, std::optional<size_t> wanted,
-    std::shared_ptr<IoRing::Lane> lane) {
-  size_t done = 0;
-  for (int interruptions = 0;;) {
-    int count = 0;
-    if (started.started()) {
-      count = co_await started.Wait();
-    } else {
-      count =
-          co_await State::Await(state, [&](IoRing& core, IoRing::Done tell) {
-            return core.StartRead(file, buffer.Part(done), offset + done, flags,
-                                  std::move(tell), lane);
-          });
-    }
-    if (count > 0) {
-      interruptions = 0;
-      done += static_cast<size_t>(count);
-      if (done >= wanted.value_or(buffer.size())) co_return done;
-    } else if (count == 0) {
-      co_return done;
-    } else if (!IsWorthRepeating(count, ++interruptions)) {
-      absl::Status status = RingStatus(*state, count);
-      if (!status.ok()) co_return status;
-      co_return ErrnoStatus(
-          -count, absl::StrCat("read at byte ", offset + done), file->path());
-    }
+    std::shared_ptr<State> state, RingOperation started, IoRead read) {
+  co_await Run(std::move(state), read, std::move(started));
+  co_return read.read();
+}
+
+IoRing::Ticket Ring::With(
+    const std::shared_ptr<State>& state,
+    absl::FunctionRef<IoRing::Ticket(IoRing* core)> call) {
+  return state->With(call);
+}
+
+asio::awaitable<void> Ring::Run(std::shared_ptr<State> state, IoTask& task,
+                                RingOperation started) {
+  RingOperation next = std::move(started);
+  if (!next.started()) next = {state, state->Next(task, std::nullopt)};
+  while (next.started()) {
+    const int result = co_await std::move(next).Wait();
+    next = {state, state->Next(task, result)};
   }
-}
-
-bool Ring::IsWorthRepeating(int result, int interruption) {
-  return (result == -EINTR || result == -EAGAIN) && interruption < 100;
-}
-
-absl::Status Ring::RingStatus(State& state, int result) {
-  return state.StatusOf(result);
 }
 
 RingOperation::RingOperation(std::shared_ptr<Ring::State> ring,
@@ -442,8 +417,9 @@ RingOperation::RingOperation(std::shared_ptr<Ring::State> ring,
     : ring_(std::move(ring)), ticket_(std::move(ticket)) {}
 
 RingOperation& RingOperation::operator=(RingOperation&& other) noexcept {
-  std::swap(ring_, other.ring_);
-  std::swap(ticket_, other.ticket_);
+  const RingOperation former = std::move(*this);
+  ring_ = std::move(other.ring_);
+  ticket_ = std::move(other.ticket_);
   return *this;
 }
 
@@ -455,17 +431,13 @@ bool RingOperation::in_flight() const {
   return ticket_ != nullptr && ring_->InFlight(ticket_);
 }
 
-asio::awaitable<int> RingOperation::Wait() {
-  const IoRing::Ticket ticket = ticket_;
-  if (ticket == nullptr) co_return -EBADFD;
-  const int result = co_await Ring::State::Await(
-      ring_, [&ticket](IoRing& core, IoRing::Done tell) {
-        core.Tell(ticket, std::move(tell));
-        return IoRing::Ticket(ticket);
-      });
-  // It may be another by now.
-  if (ticket_ == ticket) ticket_ = nullptr;
-  co_return result;
+asio::awaitable<int> RingOperation::Wait() && {
+  return WaitFor(std::move(*this));
+}
+
+asio::awaitable<int> RingOperation::WaitFor(RingOperation operation) {
+  if (!operation.started()) co_return -EBADFD;
+  co_return co_await Ring::State::Await(operation.ring_, operation.ticket_);
 }
 
 void RingOperation::Cancel() {

@@ -9,14 +9,15 @@
 #include <memory>
 #include <optional>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
-#include "absl/types/span.h"
 #include "io_ring.h"
 
 namespace pagestall {
 
 class File;
-class Mapping;
+class IoRead;
+class IoTask;
 class RingOperation;
 class SharedBuffer;
 
@@ -29,9 +30,9 @@ class SharedBuffer;
 // Threads: it belongs to the thread that starts its first operation, wherever
 // it was opened, and that thread must run its executor. Awaits on another one
 // end at once with FailedPrecondition; so do all, once another has run the
-// executor. Its calls are safe to make on any thread, but not in a child of
-// fork(2), nor may that destroy it. What becomes of a thread that ends while
-// storage hangs, says io_ring.h.
+// executor, and all in a child of fork(2). Its calls are safe to make on any
+// thread. To join the thread takes as long as what a thread of the kernel's has
+// in hand for it, while storage hangs (io_ring.h).
 //
 // Lifetime: like Asio's own objects it may go before its execution context, or
 // the context before it. Either way coroutines that were awaiting are not
@@ -56,8 +57,8 @@ class Ring {
 
   // Asks the kernel to end what is in flight, and does not wait for it: what it
   // does not give back at once stays open and mapped until a later ring of this
-  // thread is opened or destroyed and finds it given back. Any thread that does
-  // not run the executor meanwhile.
+  // thread is opened or destroyed, or the thread ends, and finds it given back.
+  // Any thread that does not run the executor meanwhile.
   ~Ring();  // NOLINT(bugprone-exception-escape)
   Ring(const Ring&) = delete;
   Ring& operator=(const Ring&) = delete;
@@ -91,25 +92,16 @@ class Ring {
 
   explicit Ring(std::shared_ptr<State> state);
 
-  // For who may outlive the ring, which everything ends with an error after.
-  static RingOperation StartRead(const std::shared_ptr<State>& state,
-                                 std::shared_ptr<const File> file,
-                                 const SharedBuffer& buffer, uint64_t offset,
-                                 int flags, std::shared_ptr<IoRing::Lane> lane);
-  static RingOperation StartAdvise(const std::shared_ptr<State>& state,
-                                   std::shared_ptr<const Mapping> mapping,
-                                   absl::Span<const uint8_t> bytes, int advice,
-                                   std::shared_ptr<IoRing::Lane> lane);
+  // For who may outlive the ring. What `call` does with the core, null once
+  // that was closed.
+  static IoRing::Ticket With(
+      const std::shared_ptr<State>& state,
+      absl::FunctionRef<IoRing::Ticket(IoRing* core)> call);
+  // Runs a task to its end; its first operation may have been started before.
+  static asio::awaitable<void> Run(std::shared_ptr<State> state, IoTask& task,
+                                   RingOperation started);
   static asio::awaitable<absl::StatusOr<size_t>> ReadAll(
-      std::shared_ptr<State> state, RingOperation started,
-      std::shared_ptr<const File> file, SharedBuffer buffer, uint64_t offset,
-      int flags, std::optional<size_t> wanted,
-      std::shared_ptr<IoRing::Lane> lane);
-  // Whether an operation that ended so is to be started again, the
-  // `interruption`-th time in a row.
-  static bool IsWorthRepeating(int result, int interruption);
-  // What ails the ring, if that is what an operation has ended with.
-  static absl::Status RingStatus(State& state, int result);
+      std::shared_ptr<State> state, RingOperation started, IoRead read);
 
   std::shared_ptr<State> state_;
 };
@@ -123,15 +115,15 @@ class RingOperation {
   RingOperation& operator=(RingOperation&& other) noexcept;
   ~RingOperation();
 
-  // Started, and its result not taken yet.
+  // Started, and not awaited yet.
   bool started() const { return ticket_ != nullptr; }
   // Started, and not ended yet.
   bool in_flight() const;
 
-  // Takes the result of the operation when it has ended:
-  // what its system call would have returned, or -errno; -EBADFD, -EEXIST and
-  // what breaks the ring may be the ring's (see Ring). One coroutine at a time.
-  asio::awaitable<int> Wait();
+  // Takes the operation, and returns its result when it has ended: what its
+  // system call would have returned, or -errno; -EBADFD, -EEXIST and what
+  // breaks the ring may be the ring's (see Ring).
+  asio::awaitable<int> Wait() &&;
 
   // Ends the operation at once, with -ECANCELED unless it has ended before, and
   // asks the kernel to end it too.
@@ -142,7 +134,7 @@ class RingOperation {
 
   RingOperation(std::shared_ptr<Ring::State> ring, IoRing::Ticket ticket);
 
-  void LetGo();
+  static asio::awaitable<int> WaitFor(RingOperation operation);
 
   std::shared_ptr<Ring::State> ring_;
   IoRing::Ticket ticket_;

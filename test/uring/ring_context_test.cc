@@ -2,6 +2,7 @@
 // cancellation signals, threads.
 
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@
 
 #include "lib/file/file.h"
 #include "lib/file/page_cache.h"
+#include "lib/file/shared_buffer.h"
 #include "lib/uring/awaited_mapping.h"
 #include "lib/uring/ring.h"
 #include "test/forbidden_call.h"
@@ -109,6 +111,74 @@ TEST_F(RingContextTest, CoroutineIsResumedOnItsStrand) {
       asio::detached);
   context_.run();
   EXPECT_EQ(resumed, 8);
+}
+
+TEST_F(RingContextTest, OpenedOnAStrandMayOutliveItsContext) {
+  std::unique_ptr<Ring> ring;
+  std::unique_ptr<AwaitedMapping> mapping;
+  const std::string path = WriteCold(kMib);
+  {
+    asio::io_context context(1);
+    ring = *Ring::Open(asio::make_strand(context));
+    mapping = *AwaitedMapping::Open(path, *ring, {});
+    bool ended = false;
+    asio::co_spawn(context, mapping->Await(0, kMib),
+                   [&](const std::exception_ptr& /*error*/,
+                       const absl::StatusOr<Bytes>& bytes) {
+                     EXPECT_THAT(bytes, IsOk());
+                     ended = true;
+                   });
+    context.run();
+    EXPECT_TRUE(ended);
+  }
+  mapping.reset();
+  EXPECT_THAT(
+      Run(ring->Read(std::make_shared<const File>(*File::OpenRegular(path)),
+                     SharedBuffer(PageBuffer(10)), 0)),
+      IsError(absl::StatusCode::kFailedPrecondition,
+              HasSubstr("its execution context destroyed")));
+}
+
+TEST_F(RingContextTest, ChildThatLetsEverythingGoTakesNothingOfItsParents) {
+  const SlowZeros mount(50ms);
+  if (!mount.ok()) GTEST_SKIP() << mount.reason();
+  auto mapping = Open(mount.large(), {.random = true});
+  auto context = std::make_unique<asio::io_context>(1);
+  auto ring = *Ring::Open(context->get_executor());
+  auto other = *AwaitedMapping::Open(mount.large(), *ring, {});
+  int ended = 0;
+  for (uint64_t i = 0; i < 4; ++i) {
+    const auto count = [&](const std::exception_ptr& /*error*/,
+                           const absl::StatusOr<Bytes>& bytes) {
+      ended += bytes.ok() ? 1 : 0;
+    };
+    asio::co_spawn(context_, mapping->Await(i * 16384, 4096), count);
+    asio::co_spawn(*context, other->Await(i * 16384, 16384), count);
+  }
+  for (int i = 0; i < 3; ++i) context_.poll();
+  for (int i = 0; i < 3; ++i) context->poll();
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(60);
+    // The one in this order, the other in that; one that knows that it is a
+    // child's.
+    context->notify_fork(asio::io_context::fork_child);
+    ring.reset();
+    other.reset();
+    // Would be told of what the parent's ring signals now.
+    context->restart();
+    context->run_for(300ms);
+    context.reset();
+    mapping.reset();
+    ring_.reset();
+    _exit(ended == 0 ? 0 : 1);
+  }
+  int status = -1;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  context_.run_for(10s);
+  context->run_for(10s);
+  EXPECT_EQ(ended, 8);
 }
 
 TEST_F(RingContextTest, SignalMayGoBeforeItsAwaitEnds) {

@@ -120,8 +120,7 @@ TEST_F(RingTest, OperationMayEndBeforeItIsAwaited) {
   EXPECT_EQ(*Run(ring_->Read(file, Buffer(1), 0)), 1u);
   EXPECT_FALSE(operation.in_flight());
   EXPECT_TRUE(operation.started());
-  EXPECT_EQ(Run(operation.Wait()), 100);
-  EXPECT_FALSE(operation.started());
+  EXPECT_EQ(Run(std::move(operation).Wait()), 100);
   EXPECT_EQ(BytesOf(buffer), Counting(100));
 }
 
@@ -161,23 +160,39 @@ TEST_F(RingTest, CancelledOperationSaysSo) {
   EXPECT_TRUE(operation.in_flight());
   operation.Cancel();
   EXPECT_FALSE(operation.in_flight());
-  EXPECT_EQ(Run(operation.Wait()), -ECANCELED);
+  EXPECT_EQ(Run(std::move(operation).Wait()), -ECANCELED);
 }
 
 TEST_F(RingTest, CancelledCoroutineCancelsItsOperation) {
   RingOperation operation = ring_->StartRead(OpenSilentPipe(), Buffer(10), 0);
   asio::cancellation_signal signal;
   int result = 0;
-  asio::co_spawn(context_, operation.Wait(),
+  asio::co_spawn(context_, std::move(operation).Wait(),
                  asio::bind_cancellation_slot(
                      signal.slot(), [&](const std::exception_ptr& /*error*/,
                                         int value) { result = value; }));
   RunWhatIsReady();
-  ASSERT_TRUE(operation.in_flight());
+  ASSERT_EQ(result, 0);
   signal.emit(asio::cancellation_type::terminal);
   context_.restart();
   context_.run();
   EXPECT_EQ(result, -ECANCELED);
+}
+
+// Awaited by one, and by none that may go before its coroutine.
+template <typename Operation>
+concept CanBeAwaitedInPlace = requires(Operation& operation) {
+  operation.Wait();
+};
+static_assert(!CanBeAwaitedInPlace<RingOperation>);
+
+TEST_F(RingTest, OperationThatIsReplacedIsCancelled) {
+  const auto pipe = OpenSilentPipe();
+  RingOperation operation = ring_->StartRead(pipe, Buffer(10), 0);
+  RunWhatIsReady();
+  operation = ring_->StartRead(OpenCounting(100), Buffer(1), 0);
+  EXPECT_EQ(Run(std::move(operation).Wait()), 1);
+  EXPECT_EQ(pipe.use_count(), 1);
 }
 
 TEST_F(RingTest, OperationKeepsItsBufferUntilItHasEnded) {

@@ -1,0 +1,227 @@
+// What becomes of a ring that is closed, and of what the kernel then still has.
+
+#include <liburing.h>
+#include <pthread.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "lib/uring/io_ring.h"
+#include "lib/uring/io_ring_state.h"
+
+namespace pagestall {
+namespace {
+
+using std::chrono::steady_clock;
+
+// Rings that were closed while the kernel had something of theirs. Never
+// destroyed: so is none of them at the process's end.
+struct Retired {
+  // Held across fork(), which so finds the list whole.
+  Retired() {
+    pthread_atfork([] { Retired::Get().mutex.lock(); },
+                   [] { Retired::Get().mutex.unlock(); },
+                   [] {
+                     Retired::Get().forks.fetch_add(1);
+                     Retired::Get().taken = 0;  // by no thread of this one
+                     Retired::Get().mutex.unlock();
+                   });
+  }
+
+  static Retired& Get() {
+    static auto* const retired = new Retired;
+    return *retired;
+  }
+
+  std::atomic<uint32_t> forks = 0;
+  std::mutex mutex;
+  std::vector<IoRing*> rings;
+  size_t taken = 0;  // out of it, to be looked at
+  // That the device may write to, for all that can be known (io_ring.h).
+  std::vector<std::shared_ptr<const void>> buffers;
+};
+
+}  // namespace
+
+uint32_t IoRing::Kernel::CountForks() {
+  return Retired::Get().forks.load(std::memory_order_relaxed);
+}
+
+uint64_t IoRing::Kernel::ThisThread() {
+  struct Thread {
+    uint64_t name = 0;
+    uint32_t forks = 0;
+  };
+  // The last one that can tell what the kernel gives back to this thread.
+  struct LastLook {
+    ~LastLook() { CountRetired(); }
+  };
+  static std::atomic<uint32_t> threads = 0;
+  thread_local Thread thread;
+  thread_local const LastLook at_end;
+  static_cast<void>(at_end);
+  const uint32_t forks = CountForks();
+  if (thread.name == 0 || thread.forks != forks) {
+    const uint64_t number = ++threads;
+    thread = {number << 32 | static_cast<uint32_t>(gettid()), forks};
+  }
+  return thread.name;
+}
+
+bool IoRing::Kernel::OwnerHasEnded() const {
+  const uint64_t name = thread.load(std::memory_order_relaxed);
+  return name != 0 && name != ThisThread() &&
+         syscall(SYS_tgkill, getpid(), static_cast<pid_t>(name & UINT32_MAX),
+                 0) != 0 &&
+         errno == ESRCH;
+}
+
+bool IoRing::Close(Owner owner, std::chrono::nanoseconds limit) {
+  if (owner == nullptr) return true;
+  std::vector<Done> untold;
+  IoRing* const ring = owner.release();
+  ring->Shut(untold);
+  if (limit > limit.zero()) ring->WaitUntil(steady_clock::now() + limit);
+  // What the kernel was too short of memory for: nobody submits it any more.
+  ring->ForgetUnsubmitted();
+  const bool all = ring->LookAfter();
+  if (all) {
+    delete ring;
+  } else {
+    const std::lock_guard lock(Retired::Get().mutex);
+    Retired::Get().rings.push_back(ring);
+  }
+  // Last, for it may own anything, the caller as well.
+  untold.clear();
+  return all;
+}
+
+void IoRing::Retire::operator()(IoRing* ring) const {
+  CountRetired();
+  Close(Owner(ring), {});
+}
+
+size_t IoRing::CountRetired() {
+  Retired& retired = Retired::Get();
+  std::vector<IoRing*> rings;
+  {
+    const std::lock_guard lock(retired.mutex);
+    rings.swap(retired.rings);
+    retired.taken += rings.size();
+  }
+  const size_t taken = rings.size();
+  // Closes and unmaps files, which may take long: not while others wait.
+  const auto gone =
+      std::partition(rings.begin(), rings.end(),
+                     [](IoRing* ring) { return !ring->LookAfter(); });
+  std::for_each(gone, rings.end(), [](IoRing* ring) { delete ring; });
+  rings.erase(gone, rings.end());
+  const std::lock_guard lock(retired.mutex);
+  retired.rings.insert(retired.rings.end(), rings.begin(), rings.end());
+  retired.taken -= taken;
+  return retired.rings.size() + retired.taken;
+}
+
+void IoRing::Shut(std::vector<Done>& untold) {
+  Kernel& kernel = *kernel_;
+  for (Operation* one = kernel.owning.first(); one != nullptr;
+       one = kernel.owning.After(*one)) {
+    EndForCaller(*one, -ECANCELED);
+  }
+  for (Ended& one : kernel.ended) untold.push_back(std::move(one.done));
+  kernel.ended.clear();
+  if (!CanSubmit()) return ForgetUnsubmitted();
+  for (Operation* one = kernel.owning.first(); one != nullptr;) {
+    Operation* const next = kernel.owning.After(*one);
+    if (!one->submitted) EndForKernel(*one);
+    one = next;
+  }
+  if (!kernel.owning.empty()) CancelAll();
+}
+
+// Also if what has broken it is another thread's call.
+bool IoRing::CanSubmit() const {
+  return kernel_->IsMine() && kernel_->enabled &&
+         (error_number_ == 0 || error_number_ == EEXIST);
+}
+
+// Collects what ends by that without a wait.
+void IoRing::CancelAll() {
+  io_uring_sqe* sqe = io_uring_get_sqe(&kernel_->ring);
+  if (sqe == nullptr) {
+    SubmitQueue();
+    sqe = io_uring_get_sqe(&kernel_->ring);
+  }
+  if (sqe != nullptr) {
+    io_uring_prep_cancel(sqe, nullptr,
+                         IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
+    sqe->user_data = Kernel::kCancels;
+  }
+  size_t before;
+  do {
+    before = kernel_->owning.size();
+    SubmitQueue();
+  } while (!kernel_->owning.empty() && kernel_->owning.size() < before);
+}
+
+void IoRing::CancelEach() {
+  for (Operation* one = kernel_->owning.first(); one != nullptr;
+       one = kernel_->owning.After(*one)) {
+    kernel_->to_cancel.push_back(one->self);
+  }
+}
+
+void IoRing::WaitUntil(steady_clock::time_point deadline) {
+  while (!kernel_->owning.empty() && CanSubmit()) {
+    const auto left = deadline - steady_clock::now();
+    if (left <= left.zero()) return;
+    __kernel_timespec timeout = {.tv_sec = left / std::chrono::seconds(1),
+                                 .tv_nsec = left % std::chrono::seconds(1) /
+                                            std::chrono::nanoseconds(1)};
+    io_uring_cqe* completion;
+    const int result = io_uring_submit_and_wait_timeout(
+        &kernel_->ring, &completion, 1, &timeout, nullptr);
+    Collect();
+    const bool again = result >= 0 || result == -ETIME || result == -EINTR;
+    if (!again) return;
+  }
+}
+
+bool IoRing::LookAfter() {
+  if (kernel_->owning.empty()) return true;
+  if (kernel_->IsInherited()) {
+    ForgetUnsubmitted();
+  } else if (kernel_->IsMine()) {
+    CollectAll();
+  } else {
+    // Before what it has done is looked at.
+    const bool ended = kernel_->OwnerHasEnded();
+    Collect();
+    if (ended) GiveUp();
+  }
+  return kernel_->owning.empty();
+}
+
+// Of a ring whose thread has ended: its completions are for nobody, its madvise
+// calls have ended with the kernel's threads that made them; but a device may
+// still write what it was asked to read.
+void IoRing::GiveUp() {
+  io_uring_queue_exit(&kernel_->ring);
+  kernel_->open = false;
+  while (Operation* const one = kernel_->owning.first()) {
+    if (one->opcode == IORING_OP_READ) {
+      const std::lock_guard lock(Retired::Get().mutex);
+      Retired::Get().buffers.push_back(std::move(one->memory));
+    }
+    EndForKernel(*one);
+  }
+}
+
+}  // namespace pagestall

@@ -1,0 +1,141 @@
+#ifndef PAGESTALL_LIB_URING_IO_RING_STATE_H_
+#define PAGESTALL_LIB_URING_IO_RING_STATE_H_
+
+#include <liburing.h>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "lib/uring/io_ring.h"
+
+namespace pagestall {
+
+// What an IoRing is made of; for its own files.
+
+class IoRing::Operation {
+ public:
+  // Its place in a list.
+  struct Links {
+    Operation* previous = nullptr;
+    Operation* next = nullptr;
+  };
+  template <Links Operation::*kLinks>
+  class List;
+
+  // What the kernel uses, owned until it has given it back.
+  std::shared_ptr<const File> file;
+  std::shared_ptr<const void> memory;
+  std::shared_ptr<Lane> lane;
+  Ticket self;  // as long as that is so
+  Links owning;
+  bool on_lane = false;    // takes one of its places
+  bool submitted = false;  // the kernel may have it
+
+  // Where it waits to be submitted, if it does.
+  Links waiting;
+  List<& Operation::waiting>* queue = nullptr;
+
+  // What it is (io_uring_enter(2)).
+  uint8_t opcode = IORING_OP_NOP;
+  int fd = -1;
+  uint64_t address = 0;
+  uint32_t length = 0;
+  uint64_t offset = 0;
+  uint32_t flags = 0;
+
+  // What who has started it sees.
+  bool ended = false;
+  int result = 0;
+  Done done;
+};
+
+// In the order of their coming; each is in one of a kind.
+template <IoRing::Operation::Links IoRing::Operation::*kLinks>
+class IoRing::Operation::List {
+ public:
+  bool empty() const { return first_ == nullptr; }
+  size_t size() const { return size_; }
+  Operation* first() const { return first_; }
+  static Operation* After(const Operation& one) { return (one.*kLinks).next; }
+
+  void Append(Operation& one) {
+    one.*kLinks = {.previous = last_, .next = nullptr};
+    (last_ == nullptr ? first_ : (last_->*kLinks).next) = &one;
+    last_ = &one;
+    ++size_;
+  }
+  void Remove(Operation& one) {
+    const auto [before, after] = std::exchange(one.*kLinks, {});
+    (before == nullptr ? first_ : (before->*kLinks).next) = after;
+    (after == nullptr ? last_ : (after->*kLinks).previous) = before;
+    --size_;
+  }
+
+ private:
+  Operation* first_ = nullptr;
+  Operation* last_ = nullptr;
+  size_t size_ = 0;
+};
+
+class IoRing::Lane {
+ public:
+  explicit Lane(size_t most) : limit(most) {}
+
+  const size_t limit;
+  const Kernel* ring = nullptr;  // of the operations
+  size_t taken = 0;  // by those that the kernel has, or is to have now
+  Operation::List<&Operation::waiting> queue;  // for their turn
+};
+
+// The ring, and what is on its way to the kernel or with it.
+class IoRing::Kernel {
+ public:
+  static constexpr unsigned kEntries = 256;  // that one call can submit
+
+  // In a submission's user_data, beside an operation's address: cancels it, and
+  // without an address all that there are.
+  static constexpr uint64_t kCancels = 1;
+
+  // A thread, and no other that comes after it; the lower half is its id.
+  static uint64_t ThisThread();
+  // How many forks lie between the first process and this one.
+  static uint32_t CountForks();
+
+  io_uring ring{};
+  bool open = false;
+  bool enabled = false;              // and its worker threads asked for
+  std::atomic<uint64_t> thread = 0;  // that it belongs to; 0: to none yet
+  Operation::List<&Operation::owning> owning;  // something
+  Operation::List<&Operation::waiting> queue;  // for the submission queue
+  std::deque<Ticket> to_cancel;
+  // Operations that a submitted cancellation names: their address may not be
+  // another's before it has ended.
+  std::unordered_map<uint64_t, Ticket> cancelling;
+  std::deque<Ended> ended;
+  std::vector<Ticket> spare;  // that nobody knows, to be used again
+
+  // Opened by a process of which this is a child: it shares the queues.
+  bool IsInherited() const { return forks_ != CountForks(); }
+  bool IsMine() const {
+    return !IsInherited() &&
+           thread.load(std::memory_order_relaxed) == ThisThread();
+  }
+  // Its thread has, and with it whatever the kernel did in its name.
+  bool OwnerHasEnded() const;
+
+  Ticket NewOperation();
+  void Recycle(Ticket operation);
+
+ private:
+  const uint32_t forks_ = CountForks();
+};
+
+}  // namespace pagestall
+
+#endif  // PAGESTALL_LIB_URING_IO_RING_STATE_H_
