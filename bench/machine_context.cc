@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <asio/version.hpp>
+#include <chrono>
 #include <fstream>
+#include <optional>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -16,6 +18,8 @@
 #include "absl/strings/strip.h"
 #include "bench/build_info.h"
 #include "lib/file/free_memory.h"
+#include "lib/probe/cpu_limit.h"
+#include "lib/probe/machine_costs.h"
 
 namespace pagestall {
 namespace {
@@ -62,11 +66,14 @@ std::string Hypervisor() {
 #endif
 }
 
-// "always [madvise] never" and the like, with what is chosen in brackets.
-std::string TransparentHugePages() {
-  std::ifstream file("/sys/kernel/mm/transparent_hugepage/enabled");
+std::string FirstLine(const char* path, const char* otherwise) {
+  std::ifstream file(path);
   std::string line;
-  return std::getline(file, line) ? line : kUnknown;
+  return std::getline(file, line) ? line : otherwise;
+}
+
+std::string Nanoseconds(std::chrono::nanoseconds time) {
+  return absl::StrCat(time.count());
 }
 
 }  // namespace
@@ -81,7 +88,12 @@ std::vector<std::pair<std::string, std::string>> DescribeMachine() {
       {"memory_mib", absl::StrCat(memory_bytes >> 20)},
       {"hypervisor", Hypervisor()},
       {"page_bytes", absl::StrCat(page_bytes)},
-      {"transparent_huge_pages", TransparentHugePages()},
+      // "always [madvise] never" and the like, with what is chosen in brackets
+      {"transparent_huge_pages",
+       FirstLine("/sys/kernel/mm/transparent_hugepage/enabled", kUnknown)},
+      // Of the multi-generational LRU, which decides what is evicted (the
+      // kernel's multigen_lru.rst): bits, or not there.
+      {"lru_gen", FirstLine("/sys/kernel/mm/lru_gen/enabled", "none")},
       {"compiler", PAGESTALL_COMPILER},
       {"compiler_flags", PAGESTALL_COMPILER_FLAGS},
       {"build_type", PAGESTALL_BUILD_TYPE},
@@ -95,6 +107,20 @@ std::vector<std::pair<std::string, std::string>> DescribeMachine() {
   };
   if (const uint64_t limit = MemoryLimitBytes(); limit < memory_bytes) {
     context.emplace_back("memory_limit_mib", absl::StrCat(limit >> 20));
+  }
+  if (const std::optional<double> limit = CpuLimit()) {
+    context.emplace_back("cpu_limit", absl::StrCat(*limit));
+  }
+  const absl::StatusOr<MachineCosts> costs = MeasureMachineCosts();
+  if (costs.ok()) {
+    context.emplace_back("cost_system_call_ns",
+                         Nanoseconds(costs->system_call));
+    context.emplace_back("cost_anonymous_fault_ns",
+                         Nanoseconds(costs->anonymous_fault));
+    context.emplace_back("cost_resident_fault_ns",
+                         Nanoseconds(costs->resident_fault));
+    context.emplace_back("cost_first_touch_ns",
+                         Nanoseconds(costs->first_touch));
   }
   return context;
 }

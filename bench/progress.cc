@@ -64,6 +64,13 @@ void Progress::WaitsFor(const std::string& holder) {
   Say(absl::StrCat("waiting: ", holder, " uses this dataset"));
 }
 
+void Progress::HasNoLock(const std::string& reason) {
+  Say(absl::StrCat(
+      "using the dataset without a lock, so that another run on it "
+      "would disturb this one unnoticed: ",
+      reason));
+}
+
 void Progress::Distrusts(const std::string& reason) {
   Say(absl::StrCat("making the dataset anew: ", reason));
 }

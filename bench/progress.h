@@ -27,11 +27,14 @@ class Progress final : public DatasetObserver {
   // or is not run because of one before it.
   void ExpectRepetitions(int64_t total);
   void BeginRepetition(absl::string_view row);
-  void EndRepetition(const std::string& row, bool ran, bool failed) {
+  enum class Outcome { kMeasured, kNotAvailable, kFailed };
+  void EndRepetition(const std::string& row, bool ran, Outcome outcome) {
     if (ran) ++ran_of_[row];
-    any_failed_ = any_failed_ || failed;
+    any_failed_ = any_failed_ || outcome == Outcome::kFailed;
+    any_measured_ = any_measured_ || outcome == Outcome::kMeasured;
   }
   bool any_failed() const { return any_failed_; }
+  bool any_measured() const { return any_measured_; }
   int64_t begun() const { return begun_; }
   int64_t ran() const;
   int64_t ran(const std::string& row) const;
@@ -42,6 +45,7 @@ class Progress final : public DatasetObserver {
   const std::string& hanging() const { return hanging_; }
 
   void WaitsFor(const std::string& holder) override;
+  void HasNoLock(const std::string& reason) override;
   void Distrusts(const std::string& reason) override;
   void Writes(uint64_t bytes_done, uint64_t bytes_total) override;
   // As an Interruption asks.
@@ -59,6 +63,7 @@ class Progress final : public DatasetObserver {
   int64_t begun_ = 0;
   std::map<std::string, int64_t> ran_of_;
   bool any_failed_ = false;
+  bool any_measured_ = false;
   std::string hanging_;
   std::chrono::steady_clock::time_point start_;
 };

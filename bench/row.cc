@@ -34,6 +34,12 @@ void IterateOverNothing(benchmark::State& state) {
   }
 }
 
+Progress::Outcome OutcomeOf(const absl::Status& status) {
+  if (status.ok()) return Progress::Outcome::kMeasured;
+  return IsNotAvailable(status) ? Progress::Outcome::kNotAvailable
+                                : Progress::Outcome::kFailed;
+}
+
 // The error of a row's later repetitions, whose `first` ended with an error.
 absl::Status AfterFirst(const absl::Status& first) {
   if (IsNotAvailable(first)) return first;
@@ -84,8 +90,7 @@ benchmark::internal::Benchmark* RegisterRow(
         if (hangs) progress.Hangs(name);
         if (!first) first = status;
         if (!status.ok()) state.SkipWithError(RowError(status).c_str());
-        progress.EndRepetition(name, entered && !hangs,
-                               !status.ok() && !IsNotAvailable(status));
+        progress.EndRepetition(name, entered && !hangs, OutcomeOf(status));
       };
   auto* row = benchmark::RegisterBenchmark(name.c_str(), run)
                   ->Iterations(1)

@@ -33,6 +33,9 @@
 namespace pagestall {
 namespace {
 
+// What the process ends with where no row can run on this machine.
+constexpr int kNothingMeasured = 3;
+
 constexpr int kStandardStreams[] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
 
 // Ours first; Google Benchmark's Initialize() prints its own and exits.
@@ -189,12 +192,18 @@ int RunSuite(int argc, char** argv, const Suite& suite) {
                               progress.expected(), " repetitions were run")
                      .c_str());
   }
+  const bool nothing = !failed && !progress.Stops() && !progress.any_measured();
+  if (nothing) {
+    Refuse(absl::UnimplementedError(
+        "nothing was measured: no row is available here, each says why"));
+  }
   if (!progress.hanging().empty()) LeaveHanging();
   benchmark::Shutdown();
   suite.end();
   const bool left = PutBackReadAheads();
   Interruption::Die();
-  return failed || left ? 1 : 0;
+  if (failed || left) return 1;
+  return nothing ? kNothingMeasured : 0;
 }
 
 }  // namespace pagestall

@@ -35,7 +35,8 @@ absl::Status CheckFlag(const char* name, int64_t value, int64_t least,
 // processes that died have left of other read-aheads is put back, and returns
 // the exit code: 0, or 1 when a flag, the preparation, a row or the writing of
 // the report failed, no row matched, or a read-ahead was still on record at the
-// end. A row that is not available has not failed. After an Interruption it
+// end. A row that is not available has not failed; where no other was run, the
+// code is 3. After an Interruption it
 // reports what was measured, puts back, and dies of the signal. After a row
 // that hangs (--row_timeout) it reports, puts back and leaves the process.
 int RunSuite(int argc, char** argv, const Suite& suite);

@@ -17,6 +17,8 @@ EMULATOR = os.environ.get("PAGESTALL_EMULATOR", "").split()
 
 SLOWFS_NOT_AVAILABLE = 3  # its exit code where FUSE cannot be mounted
 
+NOTHING_MEASURED = "nothing was measured: no row is available here, each says why\n"
+
 NO_DRIVER = "python3-psycopg2 is not installed"
 
 # A dataset that is made in a moment.

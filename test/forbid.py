@@ -8,7 +8,7 @@ import resource
 import struct
 
 # Of system calls, by architecture where they differ.
-NUMBERS = {"io_uring_setup": 425, "clone3": 435, "cachestat": 451} | {
+NUMBERS = {"io_uring_setup": 425, "io_uring_enter": 426, "clone3": 435, "cachestat": 451} | {
     "x86_64": {"clone": 56, "flock": 73, "preadv2": 327},
     "aarch64": {"clone": 220, "flock": 32, "preadv2": 286},
 }.get(platform.machine(), {})
@@ -16,6 +16,7 @@ NUMBERS = {"io_uring_setup": 425, "clone3": 435, "cachestat": 451} | {
 # seccomp(2): load the call's number; answer some with an error, allow the rest.
 LOAD, JUMP_IF_EQUAL, RETURN = 0x20, 0x15, 0x06
 ANSWER_ERRNO, ALLOW = 0x00050000, 0x7FFF0000
+KILL, TRAP = 0x80000000, 0x00030000  # the process; by SIGSYS
 PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, FILTER = 38, 22, 2
 
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_IPC_LOCK = 24, 1, 2, 14
@@ -37,13 +38,11 @@ def call(function, *arguments):
 
 
 def calls(**errors):
-    """name=errno: what the system calls answer."""
+    """name=errno: what the system calls answer; name=KILL or TRAP: with death."""
     instructions = [(LOAD, 0, 0, 0)]
     for name, error in errors.items():
-        instructions += [
-            (JUMP_IF_EQUAL, 0, 1, NUMBERS[name]),
-            (RETURN, 0, 0, ANSWER_ERRNO | error),
-        ]
+        answer = error if error in (KILL, TRAP) else ANSWER_ERRNO | error
+        instructions += [(JUMP_IF_EQUAL, 0, 1, NUMBERS[name]), (RETURN, 0, 0, answer)]
     instructions.append((RETURN, 0, 0, ALLOW))
     code = b"".join(struct.pack("HBBI", *one) for one in instructions)
     program = Program(len(instructions), code)
@@ -70,6 +69,11 @@ def make_read_only(path):
     own_mounts()
     call(LIBC.mount, path.encode(), path.encode(), None, MS_BIND, None)
     call(LIBC.mount, None, path.encode(), None, MS_REMOUNT | MS_BIND | MS_RDONLY, None)
+
+
+def show_instead(path, other):
+    """A directory at the place of another (root, after own_mounts())."""
+    call(LIBC.mount, bytes(other), bytes(path), None, MS_BIND, None)
 
 
 def limit(which, most):

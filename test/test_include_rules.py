@@ -24,7 +24,7 @@ MAY_INCLUDE = {
 ONLY_IN = {
     r"benchmark/.*": ["bench/", "fixtures/scan_benchmark."],
     r"g(test|mock)/.*": [],
-    r"sys/mman\.h": ["lib/file/"],
+    r"sys/mman\.h": ["lib/file/", "lib/probe/machine_costs.cc"],
     r"liburing.*": ["lib/uring/io_ring.cc", "lib/uring/io_ring_"],
     r"fuse3/.*": ["fixtures/slow_file_system.cc"],
     r"asio.*": ["lib/uring/ring.", "lib/uring/awaited_mapping.", "lib/source/", "lib/executor/", "lib/probe/", "fixtures/baseline.", "fixtures/tenant.", "bench/machine_context.cc"],

@@ -194,8 +194,8 @@ absl::Status File::SyncData() const {
   return Uninterrupted("fdatasync", [&] { return fdatasync(fd_); });
 }
 
-absl::StatusOr<bool> File::TryLock() const {
-  while (flock(fd_, LOCK_EX | LOCK_NB) != 0) {
+absl::StatusOr<bool> File::TryLock(bool shared) const {
+  while (flock(fd_, (shared ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0) {
     if (errno == EWOULDBLOCK) return false;
     if (errno != EINTR) return ErrnoStatus(errno, "flock", path_);
   }

@@ -91,8 +91,9 @@ class File {
   absl::Status SyncData() const;
 
   // flock(2) for this open file alone, without waiting; held until the file is
-  // closed. False while another has it.
-  absl::StatusOr<bool> TryLock() const;
+  // closed. False while another has it, or a shared one while another has it
+  // for itself.
+  absl::StatusOr<bool> TryLock(bool shared = false) const;
 
  private:
   File(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}

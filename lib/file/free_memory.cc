@@ -11,12 +11,15 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
+#include "lib/file/control_groups.h"
 
 namespace pagestall {
 namespace {
 
 constexpr int kMadvisePopulateWrite = 23;  // not in older libc headers
+
+// What is taken at once, some huge pages.
+constexpr uint64_t kStepBytes = uint64_t{4} << 20;
 
 std::optional<uint64_t> ReadNumber(const std::string& path) {
   std::ifstream file(path);
@@ -44,36 +47,17 @@ struct Group {
   uint64_t usage;
 };
 
-// Adds a group and those above it, as far as they are visible: `directory` is a
-// folder below `root`.
-void AddGroups(const std::string& root, std::string directory,
-               const char* limit_name, const char* usage_name,
-               std::vector<Group>& groups) {
-  while (true) {
-    const std::string folder = absl::StrCat(root, directory, "/");
-    const auto limit = ReadNumber(folder + limit_name);  // or "max"
-    const auto usage = ReadNumber(folder + usage_name);
-    if (limit && usage) groups.push_back({*limit, *usage});
-    if (directory.empty()) return;
-    directory.resize(directory.rfind('/'));
-  }
-}
-
 std::vector<Group> OurGroups() {
   std::vector<Group> groups;
-  std::ifstream file("/proc/self/cgroup");
-  for (std::string line; std::getline(file, line);) {
-    // hierarchy:controllers:path
-    const std::vector<std::string> part =
-        absl::StrSplit(line, absl::MaxSplits(':', 2));
-    if (part.size() != 3) continue;
-    const std::string path = part[2] == "/" ? "" : part[2];
-    if (part[1].empty()) {
-      AddGroups("/sys/fs/cgroup", path, "memory.max", "memory.current", groups);
-    } else if (part[1] == "memory") {
-      AddGroups("/sys/fs/cgroup/memory", path, "memory.limit_in_bytes",
-                "memory.usage_in_bytes", groups);
-    }
+  for (const auto& [directory, unified] : ControlGroups("memory")) {
+    const auto number = [&](const char* name) {
+      return ReadNumber(absl::StrCat(directory, "/", name));
+    };
+    const auto limit =  // or "max"
+        number(unified ? "memory.max" : "memory.limit_in_bytes");
+    const auto usage =
+        number(unified ? "memory.current" : "memory.usage_in_bytes");
+    if (limit && usage) groups.push_back({*limit, *usage});
   }
   return groups;
 }
@@ -102,7 +86,14 @@ void BackFreeMemory(uint64_t bytes) {
   if (memory == MAP_FAILED) return;
   // A fault for each huge page instead of one for each page.
   madvise(memory, bytes, MADV_HUGEPAGE);
-  madvise(memory, bytes, kMadvisePopulateWrite);
+  for (uint64_t done = 0; done < bytes; done += kStepBytes) {
+    char* const step = static_cast<char*>(memory) + done;
+    const uint64_t size = std::min(bytes - done, kStepBytes);
+    if (madvise(step, size, kMadvisePopulateWrite) != 0) break;
+    // Where a limit that cannot be seen is met, the kernel takes these pages
+    // back instead of looking for a process to kill.
+    madvise(step, size, MADV_FREE);
+  }
   munmap(memory, bytes);
 }
 

@@ -20,7 +20,9 @@ uint64_t MemoryLimitBytes();
 // the kernel. What a guest has freed its hypervisor may have taken away (free
 // page reporting, ballooning), and then the first touch of each page is paid by
 // whoever makes it, as CPU time that the guest cannot explain. Does nothing
-// where that is more than half of FreeMemoryBytes(), or before Linux 5.14.
+// where that is more than half of FreeMemoryBytes(), or before Linux 5.14. A
+// limit that cannot be seen (a container's, from within) may be lower: what was
+// taken is the kernel's to take back at any time (MADV_FREE, madvise(2)).
 void BackFreeMemory(uint64_t bytes);
 
 }  // namespace pagestall

@@ -16,6 +16,7 @@
 #include "absl/types/span.h"
 #include "lib/file/errno_status.h"
 #include "lib/file/mapping.h"
+#include "lib/file/survives.h"
 
 namespace pagestall {
 namespace {
@@ -37,6 +38,12 @@ struct Cachestat {
 
 // A length of 0 means up to the end.
 int CallCachestat(const File& file, CachestatRange range, Cachestat& counts) {
+  static const bool survives =
+      SurvivesCalls([] { syscall(kSysCachestat, -1, nullptr, nullptr, 0u); });
+  if (!survives) {
+    errno = EPERM;  // as a sandbox that only refuses
+    return -1;
+  }
   return static_cast<int>(
       syscall(kSysCachestat, file.fd(), &range, &counts, 0u));
 }
@@ -75,21 +82,39 @@ absl::StatusOr<bool> AllCached(const File& file, uint64_t offset,
   return counts.cache == last - first + 1;
 }
 
-absl::StatusOr<Residency> CountResident(const File& file) {
+absl::StatusOr<PageCount> FindPageCount(const File& file) {
+  uint8_t byte;
+  const absl::StatusOr<size_t> read = file.Read(absl::MakeSpan(&byte, 1), 0);
+  if (!read.ok()) return read.status();
+  for (const PageCount by : {PageCount::kCachestat, PageCount::kMincore}) {
+    const absl::StatusOr<Residency> residency = CountResident(file, by);
+    if (!residency.ok()) return residency.status();
+    if (*read == 0 || !residency->none()) return by;
+  }
+  return absl::FailedPreconditionError(absl::StrCat(
+      "count cached pages of ", QuotedPath(file.path()),
+      ": the kernel shows none right after a read, neither by cachestat nor by "
+      "mincore; pass --data_dir with a directory on a file system of its own, "
+      "in a container a volume"));
+}
+
+absl::StatusOr<Residency> CountResident(const File& file, PageCount by) {
   absl::StatusOr<uint64_t> size = file.Size();
   if (!size.ok()) return size.status();
   const uint64_t page_bytes = sysconf(_SC_PAGESIZE);
   Residency residency{.total = (*size + page_bytes - 1) / page_bytes};
   if (residency.total == 0) return residency;
 
-  Cachestat counts{};
-  if (CallCachestat(file, {.offset = 0, .length = 0}, counts) == 0) {
-    residency.resident = counts.cache;
-    return residency;
-  }
-  // A seccomp filter that does not know the call answers EPERM as well.
-  if (errno != ENOSYS && errno != EPERM) {
-    return ErrnoStatus(errno, "cachestat", file.path());
+  if (by == PageCount::kCachestat) {
+    Cachestat counts{};
+    if (CallCachestat(file, {.offset = 0, .length = 0}, counts) == 0) {
+      residency.resident = counts.cache;
+      return residency;
+    }
+    // A seccomp filter that does not know the call answers EPERM as well.
+    if (errno != ENOSYS && errno != EPERM) {
+      return ErrnoStatus(errno, "cachestat", file.path());
+    }
   }
   if (!MincoreTellsTruth(file)) {
     return ErrnoStatus(EPERM, "count cached pages of", file.path(),

@@ -23,11 +23,23 @@ struct Residency {
   bool all() const { return resident == total; }
 };
 
-// Counts the file's pages that are in the page cache, touching none of them:
-// by cachestat(2), or by mincore(2) where the kernel (before 6.5) or a sandbox
-// lacks it. PermissionDenied for a file that the caller neither owns nor may
-// write: the kernel hides the answer (cachestat refuses, mincore says "all").
-absl::StatusOr<Residency> CountResident(const File& file);
+// Which of the kernel's counts is asked.
+enum class PageCount {
+  kCachestat,  // cachestat(2), or mincore where the kernel (before 6.5) or a
+               // sandbox lacks it
+  kMincore,    // mincore(2)
+};
+
+// Counts the file's pages that are in the page cache, touching none of them.
+// PermissionDenied for a file that the caller neither owns nor may write: the
+// kernel hides the answer (cachestat refuses, mincore says "all").
+absl::StatusOr<Residency> CountResident(const File& file,
+                                        PageCount by = PageCount::kCachestat);
+
+// Which count sees the file's pages, found out by a read of its first byte. On
+// a stacked file system (overlayfs) the pages are another file's, and only
+// mincore() follows to that one. FailedPrecondition where none does.
+absl::StatusOr<PageCount> FindPageCount(const File& file);
 
 // Whether the page cache holds every page of `size` bytes from `offset` on; one
 // counts from when its read has begun, before it holds anything. By

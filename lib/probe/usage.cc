@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
+#include "lib/probe/cpu_limit.h"
 #include "lib/probe/proc_line.h"
 
 namespace pagestall {
@@ -31,13 +32,13 @@ std::chrono::microseconds Time(const timeval& time) {
          std::chrono::microseconds(time.tv_usec);
 }
 
+}  // namespace
+
 std::optional<uint64_t> Difference(const std::optional<uint64_t>& after,
                                    const std::optional<uint64_t>& before) {
   if (!after || !before || *after < *before) return std::nullopt;
   return *after - *before;
 }
-
-}  // namespace
 
 FaultsAndSwitches FaultsAndSwitches::OfThisThread() {
   return ResourceUsage(RUSAGE_THREAD);
@@ -115,6 +116,9 @@ SystemUsage SystemUsage::Now() {
     const std::vector<std::string> parts = absl::StrSplit(*some, "total=");
     if (parts.size() == 2) usage.io_pressure_us = ProcNumber(parts[1]);
   }
+  if (const auto throttled = ThrottledTime()) {
+    usage.throttled_us = static_cast<uint64_t>(throttled->count());
+  }
   return usage;
 }
 
@@ -166,6 +170,7 @@ SystemUsage operator-(const SystemUsage& after, const SystemUsage& before) {
   difference.steal_ticks = Difference(after.steal_ticks, before.steal_ticks);
   difference.io_pressure_us =
       Difference(after.io_pressure_us, before.io_pressure_us);
+  difference.throttled_us = Difference(after.throttled_us, before.throttled_us);
   return difference;
 }
 

@@ -55,6 +55,8 @@ struct SystemUsage {
   // Time in which some thread of the machine waited for IO, in microseconds:
   // "some" of /proc/pressure/io, the kernel's pressure stall information.
   std::optional<uint64_t> io_pressure_us;
+  // ThrottledTime() of this process's control groups, in microseconds.
+  std::optional<uint64_t> throttled_us;
 
   static SystemUsage Now();
 
@@ -71,6 +73,10 @@ struct Usage {
 
   static Usage Now();
 };
+
+// Empty as well where it has counted backwards.
+std::optional<uint64_t> Difference(const std::optional<uint64_t>& after,
+                                   const std::optional<uint64_t>& before);
 
 FaultsAndSwitches operator+(const FaultsAndSwitches& one,
                             const FaultsAndSwitches& other);

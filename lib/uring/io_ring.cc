@@ -14,6 +14,7 @@
 #include "lib/file/file.h"
 #include "lib/file/mapping.h"
 #include "lib/file/shared_buffer.h"
+#include "lib/file/survives.h"
 #include "lib/uring/io_ring_state.h"
 
 namespace pagestall {
@@ -46,9 +47,23 @@ absl::Status NotThisRing(bool inherited) {
       "one did; run its executor on one thread, or open a ring on each");
 }
 
+// What a sandbox may kill for.
+void AskForARing() {
+  io_uring_params params{};
+  const auto ring = static_cast<int>(syscall(SYS_io_uring_setup, 1, &params));
+  syscall(SYS_io_uring_enter, ring, 0, 0, 0, nullptr, 0);
+  syscall(SYS_io_uring_register, ring, IORING_REGISTER_ENABLE_RINGS, nullptr,
+          0);
+}
+
 }  // namespace
 
 absl::StatusOr<IoRing::Owner> IoRing::Open() {
+  static const bool survives = SurvivesCalls(AskForARing);
+  if (!survives) {
+    return absl::PermissionDeniedError(
+        "io_uring: a sandbox kills processes that use it (seccomp)");
+  }
   CountRetired();
   Owner ring(new IoRing);
   if (absl::Status status = ring->Init(); !status.ok()) return status;
@@ -406,6 +421,7 @@ void IoRing::ForgetUnsubmitted() {
 // Leaves nothing in the submission queue that means anything.
 void IoRing::ForgetSubmissions() {
   Kernel& kernel = *kernel_;
+  if (!kernel.open) return;
   if (kernel.IsInherited()) {
     // It is the parent's, as is what the kernel has.
     for (Operation* one = kernel.owning.first(); one != nullptr;

@@ -73,7 +73,8 @@ class IoRing {
   using Owner = std::unique_ptr<IoRing, Retire>;
 
   // Unimplemented where the kernel has no io_uring, PermissionDenied where a
-  // sandbox or the sysctl kernel.io_uring_disabled forbids it. Any thread.
+  // sandbox or the sysctl kernel.io_uring_disabled forbids it; the first time a
+  // child process asks, which a sandbox may kill for it. Any thread.
   static absl::StatusOr<Owner> Open();
 
   // Waits up to `limit` for what is in flight, having asked the kernel to end

@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 
-from conftest import BUILD, FILES, MIB, ROOT, SMALL, Binary, alter_unseen
+from conftest import BUILD, FILES, MIB, NOTHING_MEASURED, ROOT, SMALL, Binary, alter_unseen
 
 COMPARE = pathlib.Path("/usr/share/benchmark/compare.py")
 SYSTEM_PYTHON = "/usr/bin/python3"
@@ -305,7 +305,8 @@ def test_file_system_in_memory_has_no_cold_rows(tmp_path_factory):
     try:
         article = Binary("article_bench", directory, [f"--data_dir={directory}", *SMALL])
         done, report = article.run_to_json("--benchmark_filter=exec:seq/.*cache:cold")
-        assert done.returncode == 0
+        assert done.returncode == 3
+        assert NOTHING_MEASURED in done.stderr
         assert len(raw(report)) == 2
         for run in raw(report):
             assert run["error_message"].startswith("not available here: evict '")

@@ -32,6 +32,15 @@ FORBIDDEN = {
         lambda: forbid.calls(io_uring_setup=errno.ENOSYS), RING,
         f"not available here: io_uring_setup: {os.strerror(errno.ENOSYS)}; io_uring needs Linux",
     ),
+    "io_uring_setup, death": (
+        lambda: forbid.calls(io_uring_setup=forbid.KILL), RING,
+        "not available here: io_uring: a sandbox kills processes that use it",
+    ),
+    "io_uring_enter, SIGSYS": (
+        lambda: forbid.calls(io_uring_enter=forbid.TRAP), RING,
+        "not available here: io_uring: a sandbox kills processes that use it",
+    ),
+    "cachestat, death": (lambda: forbid.calls(cachestat=forbid.KILL), NO_ROW, ""),
     "cachestat, EPERM": (lambda: forbid.calls(cachestat=errno.EPERM), NO_ROW, ""),
     "cachestat, ENOSYS": (lambda: forbid.calls(cachestat=errno.ENOSYS), NO_ROW, ""),
     "preadv2": (

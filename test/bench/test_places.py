@@ -2,11 +2,14 @@
 
 import contextlib
 import errno
+import fcntl
 import json
 import os
+import pathlib
 import re
 import resource
 import subprocess
+import time
 
 import pytest
 
@@ -252,8 +255,158 @@ def test_read_only_disk_is_a_line(disk):
     expect_line(disk, "data", line)
     remount("rw")
     assert run(disk, "data").returncode == 0
+
+
+@needs_root
+def test_dataset_on_a_read_only_volume_is_used(disk):
+    """With the lock that is there, else without, as long as it is whole."""
+
+    def remount(mode):
+        subprocess.run(["mount", "-o", f"remount,{mode}", disk], check=True)
+
+    assert run(disk, "data").returncode == 0
     remount("ro")
-    expect_line(disk, "data", line)
+    before = tree(disk)
+    done = run(disk, "data")
+    assert (done.returncode, done.stderr) == (0, "")
+    with open(disk / "data/pagestall.lock", "rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with article(disk, "--data_dir=data") as process:
+            assert process.stderr.readline().startswith("waiting: ")
+            fcntl.flock(lock, fcntl.LOCK_UN)
+            assert process.wait(timeout=120) == 0
+    assert tree(disk) == before
+    remount("rw")
+    (disk / "data/pagestall.lock").unlink()
+    remount("ro")
+    done = run(disk, "data")
+    assert (done.returncode, done.stderr) == (
+        0,
+        "using the dataset without a lock, so that another run on it would disturb this one "
+        f"unnoticed: open 'data/pagestall.lock': {os.strerror(errno.EROFS)}\n",
+    )
+    line = f"open 'data/pagestall.lock': {os.strerror(errno.EROFS)}{ELSEWHERE}"
+    expect_line(disk, "data", line, "--seed=2")
+
+
+@needs_root
+def test_overlay_is_counted_by_what_sees_its_pages(scratch):
+    layers = [make(scratch / name) for name in ("lower", "upper", "work")]
+    options = ",".join(f"{layer.name}dir={layer}" for layer in layers)
+    with mounted(scratch, "-t", "overlay", "-o", options, "overlay") as place:
+        done = run(place, "data", "--benchmark_filter=exec:seq/io:(read|mmap)/",
+                   "--benchmark_out=run.json")  # fmt: skip
+        assert (done.returncode, done.stderr) == (0, "")
+        report = json.loads((place / "run.json").read_bytes())
+    by_row = {row["run_name"]: row for row in report["benchmarks"]}
+    assert len(by_row) == 4
+    for name, row in by_row.items():
+        assert row["resident_before_pct"] == (0 if "/cache:cold/" in name else 100)
+
+
+MEMORY_GROUPS = pathlib.Path("/sys/fs/cgroup/memory")
+
+
+@contextlib.contextmanager
+def group(parent, **files):
+    """A control group (version 1) with settings, and a process that moves itself there."""
+    path = parent / f"pagestall-test-{os.getpid()}"
+    try:
+        path.mkdir()
+        for name, value in files.items():
+            (path / name.replace("__", ".")).write_text(str(value))
+    except OSError as error:
+        pytest.skip(f"no control group can be made here: {error}")
+    try:
+        yield path
+    finally:
+        wait_gone(path)
+
+
+def wait_gone(path):
+    for _ in range(100):
+        with contextlib.suppress(OSError):
+            path.rmdir()
+        if not path.exists():
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"{path}: something still runs in it")
+
+
+@needs_root
+@unsanitized
+def test_memory_limit_that_cannot_be_seen_kills_nobody(scratch):
+    """As that of a pod, of which a container sees its own group only."""
+    with group(MEMORY_GROUPS, memory__limit_in_bytes=48 << 20) as parent:
+        child = make(parent / "child", mode=0o755)
+
+        def enter():
+            (child / "cgroup.procs").write_text(str(os.getpid()))
+            forbid.own_mounts()
+            forbid.show_instead(MEMORY_GROUPS, child)
+
+        done = run(scratch, "data", "--files=4", "--file_mib=10",
+                   "--benchmark_filter=exec:seq/io:read/", prepare=enter)  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        wait_gone(child)
+
+
+@needs_root
+@unsanitized
+def test_cpu_limit_and_what_it_costs_are_said(scratch):
+    run(scratch, "data")
+    groups = pathlib.Path("/sys/fs/cgroup/cpu")
+    with group(groups, cpu__cfs_period_us=10_000, cpu__cfs_quota_us=2_500) as limited:
+        done = run(
+            scratch, "data", "--benchmark_out=run.json", "--benchmark_filter=exec:async/io:mmap/",
+            "--benchmark_repetitions=3",
+            prepare=lambda: (limited / "cgroup.procs").write_text(str(os.getpid())),
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    report = json.loads((scratch / "run.json").read_bytes())
+    assert report["context"]["cpu_limit"] == "0.25"
+    rows = [row for row in report["benchmarks"] if row["run_type"] == "iteration"]
+    assert all(row["throttled_ms"] >= 0 for row in rows)
+    assert any(row["throttled_ms"] > 0 for row in rows)
+
+
+@needs_root
+@pytest.mark.parametrize("direct", ["off", "on"])
+def test_loop_device_that_caches_is_unknown_below(scratch, direct):
+    image, place = scratch / "image", make(scratch / "mounted")
+    with open(image, "wb") as file:
+        file.truncate(64 << 20)
+    try:
+        subprocess.run(["mkfs.ext4", "-q", image], check=True, capture_output=True)
+        device = subprocess.run(
+            ["losetup", "-f", "--show", f"--direct-io={direct}", image], check=True,
+            capture_output=True, text=True,
+        ).stdout.strip()  # fmt: skip
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"no loop device here: {error}")
+    try:
+        subprocess.run(["mount", device, place], check=True)
+        done = run(place, "data", "--benchmark_filter=exec:seq/io:read/",
+                   f"--benchmark_out={scratch / 'run.json'}")  # fmt: skip
+        assert (done.returncode, done.stderr) == (0, "")
+        dio = pathlib.Path(f"/sys/block/{device[5:]}/loop/dio").read_text().strip()
+    finally:
+        subprocess.run(["umount", place], check=False)
+        subprocess.run(["losetup", "-d", device], check=True)
+    report = json.loads((scratch / "run.json").read_bytes())
+    by_name = {device[5:]} & set(report["context"]["disks_below"].split())
+    assert not by_name, "a loop device is not where it ends"
+    through = f"{device[5:]}, which reads {image} through the page cache"
+    assert (report["context"].get("unknown_below") == through) == (dio == "0")
+    for row in report["benchmarks"]:
+        label = row.get("label", "")
+        if "/cache:warm/" in row["run_name"]:
+            assert label == ""
+        elif dio == "0":
+            assert label == "cold here, unknown below"
+            assert row["below_read_mib"] < row["device_read_mib"] == FILES * MIB
+        elif report["context"]["disks_below"] != "unknown":
+            assert row["below_read_mib"] >= row["device_read_mib"] == FILES * MIB
 
 
 def lines_until_it_fits(scratch, sizes):

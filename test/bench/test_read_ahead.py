@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from conftest import BUILD, ROOT, SMALL, Binary, wait_until
+from conftest import BUILD, NOTHING_MEASURED, ROOT, SMALL, Binary, wait_until
 
 BINARIES = ["article_bench", "lookup_bench", "questions_bench", "remedies_bench", "stall_bench", "sweep_bench", "tenant_bench"]
 NOBODY = 65534
@@ -190,7 +190,8 @@ def test_rows_say_that_it_may_not_be_changed(on_disk, disk, scratch):
     done, report = on_disk.article.run_to_json(
         "--read_ahead_kib=64", "--benchmark_filter=exec:seq", preexec_fn=become_nobody
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert NOTHING_MEASURED in done.stderr
     assert len(report["benchmarks"]) == 4
     for run in report["benchmarks"]:
         assert run["error_message"].startswith("not available here: open '/sys/")
@@ -207,7 +208,7 @@ def test_rows_say_that_there_is_none(scratch):
         done, report = article.run_to_json(
             "--read_ahead_kib=64", "--benchmark_filter=exec:seq/.*cache:warm"
         )
-        assert done.returncode == 0
+        assert done.returncode == 3
         for run in report["benchmarks"]:
             assert run["error_message"].startswith("not available here: read-ahead of '")
     finally:

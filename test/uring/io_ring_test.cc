@@ -148,6 +148,17 @@ TEST_F(IoRingTest, SubmissionByAnotherThreadEndsEverythingInWords) {
   EXPECT_EQ(results_.back(), -EEXIST);
 }
 
+TEST_F(IoRingTest, ForbiddenSetupIsAStatus) {
+  for (const int error : {EPERM, ENOSYS, EMFILE}) {
+    const bool filtered = RunForbidding(SYS_io_uring_setup, error, [&] {
+      EXPECT_THAT(IoRing::Open().status(),
+                  IsError(absl::ErrnoToStatusCode(error),
+                          HasSubstr("io_uring_setup: ")));
+    });
+    if (!filtered) GTEST_SKIP() << "no seccomp here";
+  }
+}
+
 TEST_F(IoRingTest, ErrorForGoodEndsWhatIsQueuedAndAllThatFollows) {
   const auto pipe = OpenSilentPipe();
   const bool filtered = RunForbidding(SYS_io_uring_enter, EPERM, [&] {
