@@ -75,11 +75,13 @@ absl::Status LockOnFault(absl::Span<const uint8_t> bytes) {
   if (mlock2(bytes.data(), bytes.size(), MLOCK_ONFAULT) == 0) {
     return absl::OkStatus();
   }
-  // ENOMEM and EAGAIN are about the limit as well (mlock(2)).
+  // ENOMEM and EAGAIN are about the limit as well, or about how many parts the
+  // process's memory has (mlock(2)).
   return absl::ResourceExhaustedError(
       absl::StrCat("lock ", bytes.size(),
                    " bytes in memory: ", std::generic_category().message(errno),
-                   "; raise RLIMIT_MEMLOCK (ulimit -l)"));
+                   "; raise RLIMIT_MEMLOCK (ulimit -l), or if it is not met "
+                   "the sysctl vm.max_map_count"));
 }
 
 void Unlock(absl::Span<const uint8_t> bytes) {

@@ -1,6 +1,7 @@
 #ifndef PAGESTALL_LIB_FILE_SHARED_BUFFER_H_
 #define PAGESTALL_LIB_FILE_SHARED_BUFFER_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -24,7 +25,7 @@ class SharedBuffer {
 
   // Up to `size` bytes from `offset` on.
   SharedBuffer Part(size_t offset, size_t size = SIZE_MAX) const {
-    return {owner_, bytes_.subspan(offset, size)};
+    return {owner_, bytes_.subspan(std::min(offset, bytes_.size()), size)};
   }
 
   absl::Span<uint8_t> bytes() const { return bytes_; }

@@ -46,7 +46,7 @@ AwaitedMapping::AwaitPinned(IoMapping mapping,
                             size_t size) {
   absl::StatusOr<Pinned> pinned = mapping.Pin(offset, size);
   if (!pinned.ok()) co_return pinned.status();
-  IoMapping::Request request(mapping, *pinned);
+  IoMapping::Request request(*pinned);
   co_await Ring::Run(std::move(ring), request, RingOperation());
   if (!request.bytes().ok()) co_return request.bytes().status();
   co_return pinned;

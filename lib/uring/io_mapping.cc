@@ -45,8 +45,14 @@ constexpr size_t kSmallBytes = size_t{64} << 10;
 
 // How many of the kernel's threads may sleep for one mapping. The ring has them
 // for 32 such (io_ring.cc), so that a file whose storage hangs leaves enough to
-// others.
+// others. Of those, how many may read ahead, so that what is requested does not
+// wait for that.
 constexpr size_t kThreads = 8;
+constexpr size_t kThreadsAhead = 4;
+
+// How often a range that could not be mapped, but then be read, is mapped
+// again.
+constexpr int kMostFaults = 10;
 
 }  // namespace
 
@@ -65,7 +71,9 @@ class IoMapping::State final : public std::enable_shared_from_this<State> {
         mapping_(std::make_shared<const Mapping>(std::move(mapping))),
         gate_(*file_, *mapping_),
         options_(options),
-        lane_(IoRing::MakeLane(kThreads)),
+        lane_(IoRing::MakeLane(options.random ? kThreads
+                                              : kThreads - kThreadsAhead)),
+        ahead_lane_(IoRing::MakeLane(kThreadsAhead)),
         reads_lane_(file_->ReadsWithoutWait() ? nullptr : lane_) {}
 
   uint64_t size() const { return mapping_->bytes().size(); }
@@ -104,6 +112,7 @@ class IoMapping::State final : public std::enable_shared_from_this<State> {
         continue;
       }
       ring->Cancel(ahead.operation);
+      ahead = {};
     }
   }
 
@@ -171,8 +180,7 @@ class IoMapping::State final : public std::enable_shared_from_this<State> {
       if (free == nullptr) return;
       free->begin = begin;
       free->end = std::min<uint64_t>(this->size(), begin + size);
-      free->operation =
-          Populate(ring, WholePages(mapping_->At(begin, free->end - begin)));
+      free->operation = Populate(ring, PageOf(begin), free->end, ahead_lane_);
     }
   }
 
@@ -188,9 +196,10 @@ class IoMapping::State final : public std::enable_shared_from_this<State> {
     return &ahead_.emplace_back();
   }
 
-  IoRing::Ticket Populate(IoRing& ring, Bytes bytes) const {
-    return ring.StartAdvise(mapping_, bytes, kMadvisePopulateRead, nullptr,
-                            lane_);
+  IoRing::Ticket Populate(IoRing& ring, uint64_t begin, uint64_t end,
+                          std::shared_ptr<IoRing::Lane> lane) const {
+    return ring.StartAdvise(mapping_, begin, end - begin, kMadvisePopulateRead,
+                            nullptr, std::move(lane));
   }
 
   const std::shared_ptr<const File> file_;
@@ -198,6 +207,7 @@ class IoMapping::State final : public std::enable_shared_from_this<State> {
   ResidencyGate gate_;
   const Options options_;
   const std::shared_ptr<IoRing::Lane> lane_;
+  const std::shared_ptr<IoRing::Lane> ahead_lane_;
   // Of reads, if those sleep as well.
   const std::shared_ptr<IoRing::Lane> reads_lane_;
   SharedBuffer unwanted_;
@@ -218,11 +228,14 @@ IoMapping::Request::Request(const IoMapping& mapping, uint64_t offset,
       end_(offset + bytes_.size()),
       at_(begin_) {}
 
-IoMapping::Request::Request(const IoMapping& mapping, const Pinned& pinned)
-    : Request(mapping, 0, 0) {
+IoMapping::Request::Request(const Pinned& pinned)
+    : state_(pinned.state_.lock()), step_(Step::kPopulate) {
+  if (pinned.bytes().empty()) return;
+  if (state_ == nullptr) {
+    status_ = absl::FailedPreconditionError("what was pinned was unmapped");
+    return;
+  }
   bytes_ = pinned.bytes();
-  step_ = Step::kPopulate;
-  if (bytes_.empty()) return;
   offset_ = state_->OffsetOf(bytes_);
   begin_ = at_ = PageOf(offset_);
   end_ = offset_ + bytes_.size();
@@ -231,8 +244,8 @@ IoMapping::Request::Request(const IoMapping& mapping, const Pinned& pinned)
 IoMapping::Request::~Request() { Leave(); }
 
 IoRing::Ticket IoMapping::Request::Begin(IoRing* ring) {
-  State& state = *state_;
   if (bytes_.empty()) return nullptr;
+  State& state = *state_;
   if (step_ == Step::kPopulate) return Populate(ring);
   if (state.IsWithinPage(offset_, end_)) {
     if (state.IsCached(end_ - 1)) return nullptr;
@@ -258,6 +271,7 @@ IoRing::Ticket IoMapping::Request::GoOn(IoRing* ring, int result) {
 
 // Waits for what is read ahead of it.
 IoRing::Ticket IoMapping::Request::Join(IoRing* ring) {
+  if (ring == nullptr) return Look(ring);  // which would tell nobody
   for (Ahead& ahead : state_->ahead_) {
     if (ahead.begin >= end_ || ahead.end <= begin_ || ahead.joined) continue;
     step_ = Step::kJoin;
@@ -278,17 +292,20 @@ IoRing::Ticket IoMapping::Request::Look(IoRing* ring) {
   const size_t size = end_ - begin_;
   const size_t ready = state.gate_.Ready(begin_, size);
   const bool missing = ready < size;
-  state.missing_ = missing || (state.missing_ && was_ahead_);
-  if (state.missing_ && in_order_ && !state.options_.random &&
-      ring != nullptr) {
-    state.ReadAhead(*ring, end_, bytes_.size());
-  }
-  if (!missing) return End(state.StillHolds(begin_, end_));
   at_ = begin_ + ready;
-  if (state.options_.random && size <= kSmallBytes) {
-    return BringIn(ring, Step::kBringIn, begin_, end_);
+  // First what is requested.
+  IoRing::Ticket next;
+  if (!missing) {
+    next = End(state.StillHolds(begin_, end_));
+  } else if (state.options_.random && size <= kSmallBytes) {
+    next = BringIn(ring, Step::kBringIn, begin_, end_);
+  } else {
+    next = Populate(ring);
   }
-  return Populate(ring);
+  state.missing_ = missing || (state.missing_ && was_ahead_);
+  const bool wanted = state.missing_ && in_order_ && !state.options_.random;
+  if (wanted && ring != nullptr) state.ReadAhead(*ring, end_, bytes_.size());
+  return next;
 }
 
 IoRing::Ticket IoMapping::Request::LookAgain(IoRing* ring) {
@@ -321,8 +338,8 @@ IoRing::Ticket IoMapping::Request::BringIn(IoRing* ring, Step step,
 IoRing::Ticket IoMapping::Request::Populate(IoRing* ring) {
   step_ = Step::kPopulate;
   if (ring == nullptr) return End(IoRing::StatusOf(nullptr, 0));
-  return state_->Populate(
-      *ring, state_->mapping_->At(at_, std::min(end_ - at_, kMostAtOnce)));
+  const uint64_t end = at_ + std::min(end_ - at_, kMostAtOnce);
+  return state_->Populate(*ring, at_, end, state_->lane_);
 }
 
 IoRing::Ticket IoMapping::Request::GoOnPopulating(IoRing* ring, int result) {
@@ -341,11 +358,19 @@ IoRing::Ticket IoMapping::Request::GoOnPopulating(IoRing* ring, int result) {
   // Where a touch would raise SIGBUS (madvise(2)). A read has the error that a
   // fault does not tell.
   absl::Status holds = state_->StillHolds(begin_, end_);
-  return holds.ok() ? FindError(ring) : End(std::move(holds));
+  if (!holds.ok()) return End(std::move(holds));
+  ++faults_;
+  fault_at_ = at_;
+  return FindError(ring);
 }
 
 IoRing::Ticket IoMapping::Request::FindError(IoRing* ring) {
-  if (at_ >= end_) return End(state_->MapError(ring, -EFAULT, begin_));
+  if (at_ >= end_) {
+    // The storage fails now and then, or was interrupted (FUSE).
+    at_ = fault_at_;
+    if (faults_ < kMostFaults) return Populate(ring);
+    return End(state_->MapError(ring, -EIO, at_));
+  }
   const uint64_t begin = std::exchange(at_, std::min(end_, at_ + kSmallBytes));
   return BringIn(ring, Step::kFindError, begin, at_);
 }
@@ -409,12 +434,13 @@ void IoMapping::StopReadingAhead(IoRing* ring) const {
 }
 
 IoMapping::Pinned::Pinned(Pinned&& other) noexcept
-    : state_(std::exchange(other.state_, {})), bytes_(other.bytes_) {}
+    : state_(std::exchange(other.state_, {})),
+      bytes_(std::exchange(other.bytes_, {})) {}
 
 IoMapping::Pinned& IoMapping::Pinned::operator=(Pinned&& other) noexcept {
   const Pinned former = std::move(*this);
   state_ = std::exchange(other.state_, {});
-  bytes_ = other.bytes_;
+  bytes_ = std::exchange(other.bytes_, {});
   return *this;
 }
 

@@ -42,7 +42,8 @@ namespace pagestall {
 // A file that is truncated after its request has ended still raises SIGBUS, or,
 // in the page where it ends now, reads as zeros.
 //
-// Threads: the ring's, one call at a time. Copies are of the same mapping.
+// Threads: the ring's, one call at a time, and one ring at a time. Copies are
+// of the same mapping.
 //
 // Lifetime: requests own what they need, so that mapping, requests, pins and
 // ring may go in any order. The file is closed and unmapped when the kernel has
@@ -111,6 +112,7 @@ class IoMapping::Pinned {
   absl::Span<const uint8_t> bytes() const { return bytes_; }
 
  private:
+  friend class IoMapping::Request;
   friend class IoMapping::State;
 
   explicit Pinned(absl::Span<const uint8_t> bytes) : bytes_(bytes) {}
@@ -126,7 +128,7 @@ class IoMapping::Request final : public IoTask {
   Request(const IoMapping& mapping, uint64_t offset, size_t size);
   // Of what is pinned. A thread of the kernel's reads and maps it, also if it
   // is in memory.
-  Request(const IoMapping& mapping, const Pinned& pinned);
+  explicit Request(const Pinned& pinned);
   ~Request() override;
   Request(const Request&) = delete;
   Request& operator=(const Request&) = delete;
@@ -173,6 +175,8 @@ class IoMapping::Request final : public IoTask {
   bool in_order_ = false;
   bool was_ahead_ = false;
   int interruptions_ = 0;
+  int faults_ = 0;
+  uint64_t fault_at_ = 0;
   Ahead* joined_ = nullptr;
   std::optional<IoRead> read_;
 };

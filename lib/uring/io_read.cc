@@ -21,6 +21,7 @@ IoRing::Ticket IoRead::Begin(IoRing* ring) {
 }
 
 IoRing::Ticket IoRead::GoOn(IoRing* ring, int result) {
+  if (!read_.ok()) return nullptr;  // has ended
   if (result >= 0) {
     *read_ += static_cast<size_t>(result);
     const size_t wanted = std::min(options_.wanted, buffer_.size());

@@ -168,10 +168,6 @@ void IoRing::Disarm() {
   static_cast<void>(read(event_, &count, sizeof count));
 }
 
-void IoRing::LeaveDescriptor() {
-  if (kernel_->IsInherited()) dup2(kernel_->ring.ring_fd, event_);
-}
-
 IoRing::Ticket IoRing::StartRead(std::shared_ptr<const File> file,
                                  const SharedBuffer& buffer, uint64_t offset,
                                  int flags, Done done,
@@ -189,12 +185,15 @@ IoRing::Ticket IoRing::StartRead(std::shared_ptr<const File> file,
   operation->memory = buffer.owner();
   operation->lane = std::move(lane);
   operation->done = std::move(done);
-  return Start(std::move(operation), error_number_);
+  // Beyond, an offset means something else (-1: the file's own).
+  const bool possible = offset <= uint64_t{INT64_MAX} - operation->length;
+  return Start(std::move(operation), possible ? 0 : EINVAL);
 }
 
 IoRing::Ticket IoRing::StartAdvise(std::shared_ptr<const Mapping> mapping,
-                                   absl::Span<const uint8_t> bytes, int advice,
+                                   uint64_t offset, size_t size, int advice,
                                    Done done, std::shared_ptr<Lane> lane) {
+  const absl::Span<const uint8_t> bytes = mapping->At(offset, size);
   Ticket operation = kernel_->NewOperation();
   operation->opcode = IORING_OP_MADVISE;
   operation->address = reinterpret_cast<uintptr_t>(bytes.data());
@@ -203,17 +202,21 @@ IoRing::Ticket IoRing::StartAdvise(std::shared_ptr<const Mapping> mapping,
   operation->memory = std::move(mapping);
   operation->lane = std::move(lane);
   operation->done = std::move(done);
-  return Start(std::move(operation),
-               bytes.size() > UINT32_MAX ? EINVAL : error_number_);
+  return Start(std::move(operation), bytes.size() > UINT32_MAX ? EINVAL : 0);
 }
 
 IoRing::Ticket IoRing::Start(Ticket operation, int error) {
+  // Nothing of it will ever end in another way.
+  if (kernel_->IsInherited() && error_number_ == 0) {
+    Break(EEXIST, NotThisRing(true));
+  }
   kernel_->owning.Append(*operation);
   operation->self = operation;
   if (operation->done) ++waiting_;
   Lane* const lane = operation->lane.get();
-  if (lane != nullptr && lane->ring == nullptr) lane->ring = kernel_.get();
-  if (lane != nullptr && lane->ring != kernel_.get()) error = EINVAL;
+  if (lane != nullptr && lane->taken == 0) lane->ring = kernel_.get();
+  if (lane != nullptr && lane->ring != kernel_.get()) error = EXDEV;
+  if (error_number_ != 0) error = error_number_;
   if (!BindThread()) error = EEXIST;
   if (error != 0) {
     EndForCaller(*operation, -error);
@@ -247,14 +250,10 @@ std::optional<int> IoRing::ResultOf(const Ticket& operation) const {
 }
 
 bool IoRing::Tell(const Ticket& operation, Done& done) {
-  if (operation->ended) {
-    kernel_->ended.push_back({std::move(done), operation->result});
-  } else if (operation->done) {
-    return false;
-  } else {
-    operation->done = std::move(done);
-    ++waiting_;
-  }
+  if (operation->done) return false;
+  operation->done = std::move(done);
+  ++waiting_;
+  if (operation->ended) kernel_->ended.push_back(operation);
   return true;
 }
 
@@ -276,10 +275,7 @@ IoRing::Done IoRing::Abandon(const Ticket& operation) {
 void IoRing::EndForCaller(Operation& operation, int result) {
   if (std::exchange(operation.ended, true)) return;
   operation.result = result;
-  if (!operation.done) return;
-  --waiting_;
-  kernel_->ended.push_back(
-      {std::exchange(operation.done, nullptr), operation.result});
+  if (operation.done) kernel_->ended.push_back(operation.self);
 }
 
 void IoRing::EndForKernel(Operation& operation) {
@@ -394,6 +390,12 @@ absl::Status IoRing::StatusOf(const IoRing* ring, int result) {
   }
   if (!ring->status_.ok()) return ring->status_;
   if (result == -EEXIST) return NotThisRing(ring->kernel_->IsInherited());
+  if (result == -EXDEV) {
+    return absl::FailedPreconditionError(
+        "io_uring: a mapping or a lane of operations is in use by another "
+        "ring; "
+        "use it with one at a time");
+  }
   return absl::OkStatus();
 }
 
@@ -411,6 +413,10 @@ void IoRing::Break(int error_number, absl::Status status) {
 void IoRing::ForgetUnsubmitted() {
   ForgetSubmissions();
   kernel_->to_cancel.clear();
+  EndUnsubmitted();
+}
+
+void IoRing::EndUnsubmitted() {
   for (Operation* one = kernel_->owning.first(); one != nullptr;) {
     Operation* const next = kernel_->owning.After(*one);
     if (!one->submitted) EndForKernel(*one);
@@ -448,10 +454,16 @@ void IoRing::ForgetSubmissions() {
 size_t IoRing::CountEnded() const { return kernel_->ended.size(); }
 
 std::optional<IoRing::Ended> IoRing::NextEnded() {
-  if (kernel_->ended.empty()) return std::nullopt;
-  Ended next = std::move(kernel_->ended.front());
-  kernel_->ended.pop_front();
-  return next;
+  while (!kernel_->ended.empty()) {
+    Ticket operation = std::move(kernel_->ended.front());
+    kernel_->ended.pop_front();
+    if (!operation->done) continue;  // abandoned since
+    --waiting_;
+    Ended next = {std::exchange(operation->done, nullptr), operation->result};
+    if (operation->self == nullptr) kernel_->Recycle(std::move(operation));
+    return next;
+  }
+  return std::nullopt;
 }
 
 }  // namespace pagestall

@@ -11,7 +11,6 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/types/span.h"
 
 namespace pagestall {
 
@@ -20,9 +19,14 @@ class Mapping;
 class SharedBuffer;
 
 // An io_uring (io_uring(7)) for any event loop; it knows of none and has no
-// thread. The loop watches descriptor(), and calls Submit() at the end of a
-// turn in which something was started and whenever the descriptor says so; then
-// NextEnded() until there is none.
+// thread. A loop that has what it does at the end of each turn:
+//
+//   do {
+//     ring->Submit();
+//     while (auto ended = ring->NextEnded()) ended->done(ended->result);
+//   } while (ring->HasWork() || !ring->Arm());
+//   ...  // sleep until descriptor() is readable, or something was started
+//   ring->Disarm();
 //
 // Ownership: what the kernel may still read or write belongs to the operation
 // (its file, its buffer, its mapping), which lives until the kernel has given
@@ -38,18 +42,24 @@ class SharedBuffer;
 // kept by the kernel until that has ended, so that joining it takes as long as
 // the storage does. What was in flight then ends for nobody: files and mappings
 // go with the ring, when it is closed by any thread, or was and is looked for;
-// but buffers that were being read into are held for as long as the process
-// lives, for a device may still write to them and nothing says when it has.
+// but buffers that were being read into around the page cache (O_DIRECT) are
+// held for as long as the process lives, for the device may still write to them
+// and nothing says when it has.
 //
 // Child processes: after fork(2) the child shares the queues with its parent.
 // There the ring is of no use, and harmless: operations end with -EEXIST,
 // Submit() breaks it, and what closes or destroys it lets go of the child's own
 // descriptors and memory and touches nothing that is shared. (Callbacks are
-// destroyed as in any process. What pthread_atfork(3) does not see, _Fork(3)
-// and clone(2), must not use the library before exec.)
+// destroyed as in any process. No other thread may be in a call meanwhile. What
+// pthread_atfork(3) does not see, _Fork(3) and clone(2), must not use the
+// library before exec.)
 //
-// Waiting: no call sleeps for a device but Close() with a limit. One thing is
-// the kernel's: it may read the file's metadata from the device within a call.
+// Waiting: no call sleeps for a device but Close() with a limit. Two things are
+// the kernel's: it may read the file's metadata from the device within a call,
+// and to close or unmap a file, whose last owner may be an operation, may ask a
+// server (close(2)). The thread's limit of the kernel's threads that work for
+// it is raised to 256, if it is lower (io_uring_register(2),
+// IORING_REGISTER_IOWQ_MAX_WORKERS).
 class IoRing {
  public:
   // What ended operations are told to: what the system call would have
@@ -63,7 +73,8 @@ class IoRing {
 
   // Operations of which only so many are with the kernel at once, whatever
   // becomes of who has started them: those that the kernel's worker threads
-  // sleep in, of which there are only so many. Of one ring.
+  // sleep in, of which there are only so many. Of one ring at a time; those of
+  // another one meanwhile end with -EXDEV.
   class Lane;
 
   // Retires the ring, without a wait.
@@ -92,6 +103,9 @@ class IoRing {
 
   static std::shared_ptr<Lane> MakeLane(size_t limit);
 
+  // How many forks lie between the first process and this one.
+  static uint32_t CountForks();
+
   IoRing(const IoRing&) = delete;
   IoRing& operator=(const IoRing&) = delete;
 
@@ -103,22 +117,19 @@ class IoRing {
     owns_event_ = false;
     return event_;
   }
-  // In a child process puts something else in the descriptor's place, so that a
-  // loop that closes it does not stop its parent's from watching it (epoll(7)).
-  void LeaveDescriptor();
   // False if there is something already: then it is not armed.
   bool Arm();
   // Takes the signal back.
   void Disarm();
 
-  // preadv2(2) with `flags` (RWF_*).
+  // preadv2(2) with `flags` (RWF_*). -EINVAL beyond the largest offset.
   Ticket StartRead(std::shared_ptr<const File> file, const SharedBuffer& buffer,
                    uint64_t offset, int flags, Done done,
                    std::shared_ptr<Lane> lane = nullptr);
-  // madvise(2) on a part of the mapping that begins at a page's start. -EINVAL
-  // from 4 GiB on.
-  Ticket StartAdvise(std::shared_ptr<const Mapping> mapping,
-                     absl::Span<const uint8_t> bytes, int advice, Done done,
+  // madvise(2) on `size` bytes of the mapping from `offset` on, a page's start.
+  // -EINVAL from 4 GiB on.
+  Ticket StartAdvise(std::shared_ptr<const Mapping> mapping, uint64_t offset,
+                     size_t size, int advice, Done done,
                      std::shared_ptr<Lane> lane = nullptr);
 
   // The operation's result, once it has ended.
@@ -184,6 +195,7 @@ class IoRing {
   void Collect();
   void Break(int error_number, absl::Status status);
   void ForgetUnsubmitted();
+  void EndUnsubmitted();
   void ForgetSubmissions();
 
   // At its end (io_ring_close.cc).
@@ -194,9 +206,11 @@ class IoRing {
   void WaitUntil(std::chrono::steady_clock::time_point deadline);
   // Whether the kernel has nothing more of a ring that was shut.
   bool LookAfter();
+  bool CanBeLookedAfter() const;
   void GiveUp();
 
   std::unique_ptr<Kernel> kernel_;
+  bool cancelled_ = false;  // all, at its end
   int event_ = -1;
   bool owns_event_ = false;
   size_t waiting_ = 0;

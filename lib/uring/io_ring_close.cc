@@ -1,5 +1,6 @@
 // What becomes of a ring that is closed, and of what the kernel then still has.
 
+#include <fcntl.h>
 #include <liburing.h>
 #include <pthread.h>
 #include <sys/syscall.h>
@@ -10,6 +11,8 @@
 #include <atomic>
 #include <cerrno>
 #include <mutex>
+#include <optional>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -50,7 +53,7 @@ struct Retired {
 
 }  // namespace
 
-uint32_t IoRing::Kernel::CountForks() {
+uint32_t IoRing::CountForks() {
   return Retired::Get().forks.load(std::memory_order_relaxed);
 }
 
@@ -59,9 +62,12 @@ uint64_t IoRing::Kernel::ThisThread() {
     uint64_t name = 0;
     uint32_t forks = 0;
   };
-  // The last one that can tell what the kernel gives back to this thread.
+  // The last one that can tell what the kernel gives back to this thread. What
+  // it goes on with in one look may end in the next.
   struct LastLook {
-    ~LastLook() { CountRetired(); }
+    ~LastLook() {
+      for (int looks = 0; looks < 10 && CountRetired() > 0; ++looks) continue;
+    }
   };
   static std::atomic<uint32_t> threads = 0;
   thread_local Thread thread;
@@ -77,10 +83,10 @@ uint64_t IoRing::Kernel::ThisThread() {
 
 bool IoRing::Kernel::OwnerHasEnded() const {
   const uint64_t name = thread.load(std::memory_order_relaxed);
-  return name != 0 && name != ThisThread() &&
-         syscall(SYS_tgkill, getpid(), static_cast<pid_t>(name & UINT32_MAX),
-                 0) != 0 &&
-         errno == ESRCH;
+  if (name == 0 || name == ThisThread()) return false;
+  const auto id = static_cast<pid_t>(name & UINT32_MAX);
+  return id == gettid() ||
+         (syscall(SYS_tgkill, getpid(), id, 0) != 0 && errno == ESRCH);
 }
 
 bool IoRing::Close(Owner owner, std::chrono::nanoseconds limit) {
@@ -113,7 +119,12 @@ size_t IoRing::CountRetired() {
   std::vector<IoRing*> rings;
   {
     const std::lock_guard lock(retired.mutex);
-    rings.swap(retired.rings);
+    // Those of another living thread are left to that.
+    const auto mine =
+        std::partition(retired.rings.begin(), retired.rings.end(),
+                       [](IoRing* ring) { return !ring->CanBeLookedAfter(); });
+    rings.assign(mine, retired.rings.end());
+    retired.rings.erase(mine, retired.rings.end());
     retired.taken += rings.size();
   }
   const size_t taken = rings.size();
@@ -135,14 +146,11 @@ void IoRing::Shut(std::vector<Done>& untold) {
        one = kernel.owning.After(*one)) {
     EndForCaller(*one, -ECANCELED);
   }
-  for (Ended& one : kernel.ended) untold.push_back(std::move(one.done));
-  kernel.ended.clear();
-  if (!CanSubmit()) return ForgetUnsubmitted();
-  for (Operation* one = kernel.owning.first(); one != nullptr;) {
-    Operation* const next = kernel.owning.After(*one);
-    if (!one->submitted) EndForKernel(*one);
-    one = next;
+  while (std::optional<Ended> one = NextEnded()) {
+    untold.push_back(std::move(one->done));
   }
+  if (!CanSubmit()) return ForgetUnsubmitted();
+  EndUnsubmitted();
   if (!kernel.owning.empty()) CancelAll();
 }
 
@@ -154,6 +162,7 @@ bool IoRing::CanSubmit() const {
 
 // Collects what ends by that without a wait.
 void IoRing::CancelAll() {
+  cancelled_ = true;
   io_uring_sqe* sqe = io_uring_get_sqe(&kernel_->ring);
   if (sqe == nullptr) {
     SubmitQueue();
@@ -189,9 +198,17 @@ void IoRing::WaitUntil(steady_clock::time_point deadline) {
     const int result = io_uring_submit_and_wait_timeout(
         &kernel_->ring, &completion, 1, &timeout, nullptr);
     Collect();
-    const bool again = result >= 0 || result == -ETIME || result == -EINTR;
-    if (!again) return;
+    if (result == -EAGAIN || result == -EBUSY) {  // short of memory
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    } else if (result < 0 && result != -ETIME && result != -EINTR) {
+      return;
+    }
   }
+}
+
+bool IoRing::CanBeLookedAfter() const {
+  return kernel_->IsInherited() || kernel_->IsMine() ||
+         kernel_->OwnerHasEnded();
 }
 
 bool IoRing::LookAfter() {
@@ -199,24 +216,26 @@ bool IoRing::LookAfter() {
   if (kernel_->IsInherited()) {
     ForgetUnsubmitted();
   } else if (kernel_->IsMine()) {
+    if (!cancelled_ && CanSubmit()) CancelAll();  // closed by another thread
     CollectAll();
-  } else {
-    // Before what it has done is looked at.
-    const bool ended = kernel_->OwnerHasEnded();
+  } else if (kernel_->OwnerHasEnded()) {
     Collect();
-    if (ended) GiveUp();
+    GiveUp();
   }
   return kernel_->owning.empty();
 }
 
-// Of a ring whose thread has ended: its completions are for nobody, its madvise
-// calls have ended with the kernel's threads that made them; but a device may
-// still write what it was asked to read.
+// Of a ring whose thread has ended: its completions are for nobody. What the
+// kernel's threads did for it has ended with them, and what was to be copied
+// from the page cache will not be (the kernel's io_uring/rw.c: that is done by
+// the thread itself). But a device may still write what it was asked to read
+// around that.
 void IoRing::GiveUp() {
   io_uring_queue_exit(&kernel_->ring);
   kernel_->open = false;
   while (Operation* const one = kernel_->owning.first()) {
-    if (one->opcode == IORING_OP_READ) {
+    if (one->opcode == IORING_OP_READ &&
+        (fcntl(one->fd, F_GETFL) & O_DIRECT) != 0) {
       const std::lock_guard lock(Retired::Get().mutex);
       Retired::Get().buffers.push_back(std::move(one->memory));
     }

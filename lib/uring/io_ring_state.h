@@ -88,7 +88,7 @@ class IoRing::Lane {
   explicit Lane(size_t most) : limit(most) {}
 
   const size_t limit;
-  const Kernel* ring = nullptr;  // of the operations
+  const Kernel* ring = nullptr;  // of the operations, if there are any
   size_t taken = 0;  // by those that the kernel has, or is to have now
   Operation::List<&Operation::waiting> queue;  // for their turn
 };
@@ -104,8 +104,6 @@ class IoRing::Kernel {
 
   // A thread, and no other that comes after it; the lower half is its id.
   static uint64_t ThisThread();
-  // How many forks lie between the first process and this one.
-  static uint32_t CountForks();
 
   io_uring ring{};
   bool open = false;
@@ -117,7 +115,7 @@ class IoRing::Kernel {
   // Operations that a submitted cancellation names: their address may not be
   // another's before it has ended.
   std::unordered_map<uint64_t, Ticket> cancelling;
-  std::deque<Ended> ended;
+  std::deque<Ticket> ended;   // and who is to be told of it, but may let go
   std::vector<Ticket> spare;  // that nobody knows, to be used again
 
   // Opened by a process of which this is a child: it shares the queues.
@@ -126,7 +124,8 @@ class IoRing::Kernel {
     return !IsInherited() &&
            thread.load(std::memory_order_relaxed) == ThisThread();
   }
-  // Its thread has, and with it whatever the kernel did in its name.
+  // Its thread has, and with it whatever the kernel did in its name. (Not seen
+  // while another thread has the same number.)
   bool OwnerHasEnded() const;
 
   Ticket NewOperation();

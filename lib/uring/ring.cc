@@ -1,8 +1,5 @@
 #include "lib/uring/ring.h"
 
-#include <sys/types.h>
-#include <unistd.h>
-
 #include <asio/associated_cancellation_slot.hpp>
 #include <asio/associated_executor.hpp>
 #include <asio/async_result.hpp>
@@ -17,7 +14,6 @@
 #include <asio/query.hpp>
 #include <asio/steady_timer.hpp>
 #include <asio/use_awaitable.hpp>
-#include <atomic>
 #include <cerrno>
 #include <mutex>
 #include <unordered_set>
@@ -58,6 +54,12 @@ class Ring::State final : public std::enable_shared_from_this<State> {
   // The next operation of a task that is to be waited for.
   IoRing::Ticket Next(IoTask& task, std::optional<int> result);
 
+  // In a child process that has called notify_fork(), tells those that wait.
+  void TellChild() {
+    forks_ = IoRing::CountForks();
+    if (const auto lock = LockOpen()) TurnSoon();
+  }
+
   bool InFlight(const IoRing::Ticket& ticket);
   void Cancel(const IoRing::Ticket& ticket);
   void Abandon(const IoRing::Ticket& ticket);
@@ -89,6 +91,18 @@ class Ring::State final : public std::enable_shared_from_this<State> {
   template <typename Handler>
   class Resume;
 
+  // The ring is open while that owns the lock.
+  std::unique_lock<std::mutex> LockOpen() {
+    std::unique_lock lock(mutex_, std::defer_lock);
+    if (IsLeftAlone()) return lock;
+    lock.lock();
+    if (core_ == nullptr) lock.unlock();
+    return lock;
+  }
+  // In a child process before it has called notify_fork(). Until then what the
+  // context watches, it watches for its parent too (epoll(7)), and other
+  // threads may have had locks of it, or of this, at the fork.
+  bool IsLeftAlone() const { return forks_ != IoRing::CountForks(); }
   template <typename Handler>
   void Tell(Handler handler, const IoRing::Ticket& ticket);
   void TurnSoon();
@@ -97,6 +111,7 @@ class Ring::State final : public std::enable_shared_from_this<State> {
   void Listen();
   void Signalled(const asio::error_code& error);
 
+  uint32_t forks_ = IoRing::CountForks();
   std::mutex mutex_;
   IoRing::Owner core_;        // null: closed
   std::optional<Loop> loop_;  // as long as that is not
@@ -120,25 +135,22 @@ class Ring::State::Service final : public asio::execution_context::service {
     states_.erase(state);
   }
 
-  // What the context closes is removed from an epoll instance (epoll(7)) that a
-  // child process shares with its parent until it has called notify_fork().
-  bool HasEventsOfItsOwn() const { return process_ == getpid(); }
-
  private:
   void shutdown() override {
-    while (const std::shared_ptr<State> state = Any()) state->Close({});
+    while (const std::shared_ptr<State> state = TakeAny()) state->Close({});
   }
 
   void notify_fork(asio::execution_context::fork_event event) override {
-    if (event == asio::execution_context::fork_child) process_ = getpid();
+    if (event != asio::execution_context::fork_child) return;
+    for (State* state : states_) state->TellChild();
   }
 
-  std::shared_ptr<State> Any() {
+  std::shared_ptr<State> TakeAny() {
     const std::lock_guard lock(mutex_);
-    return states_.empty() ? nullptr : (*states_.begin())->shared_from_this();
+    if (states_.empty()) return nullptr;
+    return states_.extract(states_.begin()).value()->shared_from_this();
   }
 
-  std::atomic<pid_t> process_ = getpid();
   std::mutex mutex_;
   std::unordered_set<State*> states_;
 };
@@ -178,11 +190,11 @@ template <typename Handler>
 void Ring::State::Tell(Handler handler, const IoRing::Ticket& ticket) {
   const asio::any_io_executor executor = asio::get_associated_executor(handler);
   const auto slot = asio::get_associated_cancellation_slot(handler);
-  const std::lock_guard lock(mutex_);
-  IoRing::Done done = Resume<Handler>(
-      std::move(handler), core_ != nullptr && executor == loop_->executor);
-  if (core_ == nullptr || !core_->Tell(ticket, done)) {
-    const int result = core_ == nullptr ? -EBADFD : -EBUSY;
+  const auto lock = LockOpen();
+  IoRing::Done done =
+      Resume<Handler>(std::move(handler), lock && executor == loop_->executor);
+  if (!lock || !core_->Tell(ticket, done)) {
+    const int result = lock ? -EBUSY : -EBADFD;
     asio::post(executor,
                [done = std::move(done), result]() mutable { done(result); });
     return;
@@ -217,12 +229,15 @@ absl::StatusOr<std::shared_ptr<Ring::State>> Ring::State::Open(
 }
 
 bool Ring::State::Close(std::chrono::nanoseconds limit) {
+  if (IsLeftAlone()) {
+    new std::shared_ptr<State>(shared_from_this());  // to the process's end
+    return true;
+  }
   IoRing::Owner core;
   {
-    const std::lock_guard lock(mutex_);
-    if (core_ == nullptr) return true;
+    const auto lock = LockOpen();
+    if (!lock) return true;
     core = std::move(core_);
-    if (!loop_->service->HasEventsOfItsOwn()) core->LeaveDescriptor();
     loop_->service->Remove(this);
     loop_.reset();
   }
@@ -231,9 +246,9 @@ bool Ring::State::Close(std::chrono::nanoseconds limit) {
 
 IoRing::Ticket Ring::State::With(
     absl::FunctionRef<IoRing::Ticket(IoRing* core)> call) {
-  const std::lock_guard lock(mutex_);
-  IoRing::Ticket ticket = call(core_.get());
-  if (core_ != nullptr && core_->HasWork()) TurnSoon();
+  const auto lock = LockOpen();
+  IoRing::Ticket ticket = call(lock ? core_.get() : nullptr);
+  if (lock && (core_->HasWork() || core_->HasEnded())) TurnSoon();
   return ticket;
 }
 
@@ -249,21 +264,21 @@ IoRing::Ticket Ring::State::Next(IoTask& task, std::optional<int> result) {
 }
 
 bool Ring::State::InFlight(const IoRing::Ticket& ticket) {
-  const std::lock_guard lock(mutex_);
-  return core_ != nullptr && !core_->ResultOf(ticket).has_value();
+  const auto lock = LockOpen();
+  return lock && !core_->ResultOf(ticket).has_value();
 }
 
 void Ring::State::Cancel(const IoRing::Ticket& ticket) {
-  const std::lock_guard lock(mutex_);
-  if (core_ == nullptr) return;
+  const auto lock = LockOpen();
+  if (!lock) return;
   core_->Cancel(ticket);
   TurnSoon();
 }
 
 void Ring::State::Abandon(const IoRing::Ticket& ticket) {
   IoRing::Done untold;  // may own the caller
-  const std::lock_guard lock(mutex_);
-  if (core_ == nullptr) return;
+  const auto lock = LockOpen();
+  if (!lock) return;
   untold = core_->Abandon(ticket);
   if (core_->HasWork()) TurnSoon();
 }
@@ -273,8 +288,8 @@ void Ring::State::TurnSoon() {
   if (loop_->turn_posted) return;
   asio::post(loop_->executor, [self = shared_from_this()] {
     {
-      const std::lock_guard lock(self->mutex_);
-      if (self->core_ == nullptr) return;
+      const auto lock = self->LockOpen();
+      if (!lock) return;
       self->loop_->turn_posted = false;
     }
     self->Turn();
@@ -283,8 +298,8 @@ void Ring::State::TurnSoon() {
 }
 
 void Ring::State::Turn() {
-  std::unique_lock lock(mutex_);
-  if (core_ == nullptr) return;
+  std::unique_lock lock = LockOpen();
+  if (!lock) return;
   const bool short_of_memory = core_->Submit();
   // Also when one that is told throws.
   const absl::Cleanup prepare_next = [&] {
@@ -307,12 +322,12 @@ void Ring::State::PrepareNext(bool short_of_memory) {
   if (core_->HasEnded() || (core_->HasWork() && !short_of_memory)) {
     return TurnSoon();
   }
-  if (short_of_memory && core_->waiting() > 0 &&
+  if (short_of_memory && core_->HasWork() &&
       !std::exchange(loop_->retrying, true)) {
     loop_->retry.expires_after(kRetry);
     loop_->retry.async_wait([self = shared_from_this()](asio::error_code) {
-      const std::lock_guard lock(self->mutex_);
-      if (self->core_ == nullptr) return;
+      const auto lock = self->LockOpen();
+      if (!lock) return;
       self->loop_->retrying = false;
       self->TurnSoon();
     });
@@ -340,8 +355,8 @@ void Ring::State::Listen() {
 
 void Ring::State::Signalled(const asio::error_code& error) {
   {
-    const std::lock_guard lock(mutex_);
-    if (core_ == nullptr) return;
+    const auto lock = LockOpen();
+    if (!lock) return;
     loop_->listening = false;
     core_->Disarm();
     // Cancelled, but something may have been started since.

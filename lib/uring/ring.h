@@ -30,9 +30,11 @@ class SharedBuffer;
 // Threads: it belongs to the thread that starts its first operation, wherever
 // it was opened, and that thread must run its executor. Awaits on another one
 // end at once with FailedPrecondition; so do all, once another has run the
-// executor, and all in a child of fork(2). Its calls are safe to make on any
-// thread. To join the thread takes as long as what a thread of the kernel's has
-// in hand for it, while storage hangs (io_ring.h).
+// executor, and all in a child of fork(2), those that wait there once
+// notify_fork() was called, as Asio wants it: before, the ring counts as closed
+// there, and is left alone by whatever destroys it. Its calls are safe to make
+// on any thread. To join the thread takes as long as what a thread of the
+// kernel's has in hand for it, while storage hangs (io_ring.h).
 //
 // Lifetime: like Asio's own objects it may go before its execution context, or
 // the context before it. Either way coroutines that were awaiting are not
@@ -46,7 +48,8 @@ class SharedBuffer;
 //
 // Waiting: nothing sleeps for a device but Close(). (To close a file that was
 // given back may ask a server, close(2).) While nobody awaits, the ring does
-// not keep its execution context running.
+// not keep its execution context running, but for what the kernel is too short
+// of memory to be asked.
 class Ring {
  public:
   // Unimplemented where the kernel has no io_uring, PermissionDenied where a

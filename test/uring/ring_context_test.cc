@@ -15,6 +15,7 @@
 #include <asio/strand.hpp>
 #include <asio/this_coro.hpp>
 #include <asio/use_awaitable.hpp>
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -179,6 +180,69 @@ TEST_F(RingContextTest, ChildThatLetsEverythingGoTakesNothingOfItsParents) {
   context_.run_for(10s);
   context->run_for(10s);
   EXPECT_EQ(ended, 8);
+}
+
+TEST_F(RingContextTest, WhoWaitsIsToldInTheChild) {
+  const SlowZeros mount(500ms);
+  if (!mount.ok()) GTEST_SKIP() << mount.reason();
+  const auto mapping = Open(mount.large(), {.random = true});
+  absl::Status status;
+  asio::co_spawn(context_, mapping->Await(0, 4096),
+                 [&](const std::exception_ptr& /*error*/,
+                     const absl::StatusOr<Bytes>& bytes) {
+                   status = bytes.status();
+                   context_.stop();
+                 });
+  for (int i = 0; i < 3; ++i) context_.poll();
+  context_.notify_fork(asio::io_context::fork_prepare);
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(60);
+    context_.notify_fork(asio::io_context::fork_child);
+    context_.restart();
+    context_.run_for(10s);
+    const bool told = absl::IsFailedPrecondition(status);
+    const bool refused =
+        absl::IsFailedPrecondition(Run(mapping->Await(32768, 4096)).status());
+    _exit(told && refused ? 0 : 1);
+  }
+  context_.notify_fork(asio::io_context::fork_parent);
+  int exit_status = -1;
+  EXPECT_EQ(waitpid(child, &exit_status, 0), child);
+  EXPECT_EQ(exit_status, 0);
+  context_.restart();
+  context_.run_for(10s);
+  EXPECT_THAT(status, IsOk());
+}
+
+TEST_F(RingContextTest, ForkWhileAnotherThreadIsInACallHangsNobody) {
+  const std::string path = WriteCold(kMib);
+  std::atomic<bool> done = false;
+  std::jthread busy([&] {
+    asio::io_context context(1);
+    ring_ = *Ring::Open(context.get_executor());
+    const auto file = std::make_shared<const File>(*File::OpenRegular(path));
+    const SharedBuffer buffer(PageBuffer(4096));
+    while (!done) {
+      asio::co_spawn(context, ring_->Read(file, buffer, 0), asio::detached);
+      context.restart();
+      context.run();
+    }
+    ring_.reset();
+  });
+  std::this_thread::sleep_for(20ms);
+  for (int i = 0; i < 100; ++i) {
+    const pid_t child = fork();
+    if (child == 0) {
+      alarm(20);
+      ring_.reset();
+      _exit(0);
+    }
+    int status = -1;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    ASSERT_EQ(status, 0) << "child " << i;
+  }
+  done = true;
 }
 
 TEST_F(RingContextTest, SignalMayGoBeforeItsAwaitEnds) {
