@@ -28,9 +28,8 @@ SMALL = [f"--files={FILES}", f"--file_mib={MIB}"]
 
 # A sanitizer's checks want addresses and descriptors of their own.
 CACHE = BUILD / "CMakeCache.txt"
-unsanitized = pytest.mark.skipif(
-    CACHE.exists() and "-fsanitize" in CACHE.read_text(), reason="limits are the sanitizer's"
-)
+SANITIZED = CACHE.exists() and "-fsanitize" in CACHE.read_text()
+unsanitized = pytest.mark.skipif(SANITIZED, reason="limits are the sanitizer's")
 
 
 class Binary:

@@ -177,6 +177,7 @@ def four_tasks():
         group.rmdir()
 
 
+@unsanitized  # whose threads take longer to start than to end
 def test_some_of_the_threads_are_not_enough(scratch, four_tasks):
     article = Binary("article_bench", scratch, [f"--data_dir={scratch / 'data'}"])
     done, report = article.run_to_json(

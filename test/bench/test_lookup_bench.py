@@ -32,7 +32,7 @@ def test_every_row_runs_and_carries_its_evidence(lookup):
         assert run["resident_before_pct"] == {0: 0, 100: 100}.get(resident_pct(run), 50), name
         more = (run["resident_after_pct"] - run["resident_before_pct"]) / 100 * pages
         if "/advice:" not in name or "/advice:random/" in name:
-            assert 0 <= more <= LOOKUPS, name
+            assert more <= LOOKUPS, name  # some may be evicted by whatever the machine does
         assert 0 < run["lookup_p50_us"] <= run["lookup_p99_us"] <= run["lookup_max_us"]
         assert run["lookup_max_us"] <= run["lookup_us"] * LOOKUPS, "no longer than all of them"
         for counter in ("stall_max_us", "blocked_ms", "major_faults", "executor_major_faults"):

@@ -6,7 +6,10 @@ import os
 import pytest
 
 import forbid
-from conftest import SMALL, Binary
+from conftest import SANITIZED, SMALL, Binary
+
+# Threads that may count as well: a sanitizer's own, which works now and then.
+OTHERS = (0, 1) if SANITIZED else (0,)
 
 
 @pytest.fixture
@@ -29,9 +32,9 @@ def test_every_row_says_what_it_costs(remedies):
         assert 0 < run["cpu_ms"] < 1000, row
         assert 0 <= run["memory_mib"] < 64, row
         if "exec:threads" in row or "/io:read/" in row and "exec:async" in row:
-            assert run["scan_threads"] == 3, row
+            assert run["scan_threads"] - 3 in OTHERS, row
         if "exec:seq" in row or "/io:mmap/" in row and "exec:async" in row:
-            assert run["scan_threads"] == 1, row
+            assert run["scan_threads"] - 1 in OTHERS, row
         assert run["scan_threads"] >= 1, row
 
 
