@@ -86,6 +86,9 @@ CONTENTS = {
         json.dumps({"benchmarks": [{"name": "a", "time_unit": "s"}, {"name": "b"}, 3]}),
         "no real_time: 'a', and 2 more",
     ),
+    "digits in groups, as of a locale": (
+        replaced('"iterations": 1,', '"iterations": 48,270,452,'), "thousands separators"
+    ),
     "no benchmark": ('{"benchmarks": []}', "no benchmark in it"),
     "aggregates only": (row(run_type="aggregate", aggregate_name="mean"), "only aggregates in it"),
     "two times": (replaced('"real_time":', '"real_time": 1, "real_time":'), "'real_time' twice"),

@@ -225,7 +225,8 @@ def test_rows_of_other_suites_are_rows_whatever_they_are_called(scratch):
     page = page_of(scratch, path)
     for name in names:
         assert page.count(name.replace("<", "&lt;").replace(">", "&gt;")) >= 1, name
-    assert "Rows of the family scan" in page and "Lookups: random" not in page
+    assert "Rows of the family scan" in page and "Rows of the family lookup_p99" in page
+    assert "Lookups: random" not in page
     assert "Does advice on the mapping" not in page
     assert pagestall("gate", path, path).returncode == 0
     table = page_of(scratch, write(scratch / "with.json", rows("scan/1", 5), [

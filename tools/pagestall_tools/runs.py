@@ -29,6 +29,9 @@ NOT_FINITE_OR_TEXT = re.compile(
     r'"[^"\\]*(?:\\.[^"\\]*)*"|' + NOT_FINITE.pattern, re.IGNORECASE | re.DOTALL
 )
 
+# The start of a number that is written for people.
+GROUPED = re.compile(r":\s*-?[0-9]{1,3}(?:,[0-9]{3})*,[0-9]{3}[^0-9]*\Z")
+
 # No counter of a real run is as large.
 MOST_COUNTED = 1e18
 
@@ -124,6 +127,11 @@ def parsed(data):
     try:
         return json.loads(data, **kinds)
     except json.JSONDecodeError as error:
+        if GROUPED.search(error.doc[max(0, error.pos - 200) : error.pos + 4]):
+            raise ValueError(
+                "a number with thousands separators, as of a benchmark that sets std::locale: "
+                f"line {error.lineno}"
+            ) from error
         if not NOT_FINITE.match(error.doc, error.pos):
             raise
         return json.loads(NOT_FINITE_OR_TEXT.sub(as_python_has_it, error.doc), **kinds)

@@ -6,7 +6,7 @@ import re
 from pagestall_tools.runs import BadInput
 from pagestall_tools.words import clipped
 
-# As Google Benchmark wrote it until 2016.
+# As old versions of Google Benchmark write it.
 OLD = re.compile(r"[0-9]{4}/[0-9]{2}/[0-9]{2}-[0-9]{2}:[0-9]{2}:[0-9]{2}")
 
 

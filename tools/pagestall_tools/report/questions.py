@@ -47,7 +47,8 @@ def question(runs, asked, named, gallery, name):
     """`asked` is None of another suite's rows of that name."""
     rows = rows_of(runs, lambda row: (suite_family(row), family(row)) == (asked, named))
     having = runs_with(runs, rows)
-    title = QUESTIONS.get(asked, f"Rows of the family {named.replace('_', ' ')}")
+    shown = named.replace("_", " ") if asked else named
+    title = QUESTIONS.get(asked, f"Rows of the family {shown}")
     drawn = [
         figure(picture(run, rows, gallery, f"{name}-{index}"), label if len(having) > 1 else "")
         for index, (label, run) in enumerate(having.items())
