@@ -64,7 +64,8 @@ def test_skipped_row_has_no_time_anywhere(scratch):
     db = scratch / "history.sqlite"
     added = history(db, "add", path)
     assert "1 rows, 3 repetitions" in added.stdout
-    assert added.stderr == f"left out of '{path}': {PARSE}: skipped: input file not here (3 times)\n"
+    line = f"left out of '{path}': {PARSE}: skipped: input file not here (3 times)\n"
+    assert added.stderr == line
     assert history(db, "list").stdout.split()[-3:] == ["1", "3", "0"], "no failure"
 
 

@@ -12,7 +12,9 @@ from made_runs import pagestall, repetitions, write_run
 pytest_plugins = ["made_binaries"]
 
 CACHES = [{"type": "Data", "level": 1, "size": 49152, "num_sharing": 2}]
-UNKNOWN = [OLD_CONTEXT, {}, {**OLD_CONTEXT, "host_name": "localhost"}, {"num_cpus": 0, "caches": []}]
+UNKNOWN = [
+    OLD_CONTEXT, {}, {**OLD_CONTEXT, "host_name": "localhost"}, {"num_cpus": 0, "caches": []},
+]  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

@@ -117,35 +117,46 @@ def measured(entry, index):
     unit = known(entry, "time_unit")
     if not isinstance(unit, str) or unit not in SECONDS:
         raise NoMeasurement(f"time_unit is {shown(unit)}")
-    real_time = number(entry, "real_time")
-    seconds = real_time * SECONDS[unit]
+    seconds = number(entry, "real_time") * SECONDS[unit]
     may_be_none = seconds == 0 and "/manual_time" in name_of(entry)
     if not may_be_none and not SHORTEST <= seconds <= LONGEST:
-        raise NoMeasurement(f"a time of {real_time} {unit}, which nothing takes")
-    if "repetition_index" in entry:
-        index = known(entry, "repetition_index")
-        if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < 1 << 31:
-            raise NoMeasurement(f"repetition_index is {shown(index)}")
-    left_out = {}
-    cpu_seconds = None
-    if "cpu_time" in entry:
-        try:
-            cpu_seconds = number(entry, "cpu_time") * SECONDS[unit]
-            if not 0 <= cpu_seconds <= LONGEST:
-                left_out["cpu_time"] = f"cpu_time is {entry['cpu_time']} {unit}"
-                cpu_seconds = None
-        except NoMeasurement as error:
-            left_out["cpu_time"] = str(error)
-    counters = {}
+        raise NoMeasurement(f"a time of {entry['real_time']} {unit}, which nothing takes")
+    index = index_of(entry, index)
+    cpu_seconds, counters, left_out = None, {}, {}
     for name, value in entry.items():
-        is_counter = value is None or isinstance(value, (int, float)) and value is not True
-        if name in ITS_OWN or name in ITS_TEXTS or not is_counter or value is False:
-            continue
         try:
-            counters[name] = float(number(entry, name))
+            if name == "cpu_time":
+                cpu_seconds = cpu_time(entry, unit)
+            elif is_counter(name, value):
+                counters[name] = float(number(entry, name))
         except NoMeasurement as error:
             left_out[name] = str(error)
     return Repetition(seconds, counters, index, cpu_seconds), left_out
+
+
+def index_of(entry, index):
+    if "repetition_index" not in entry:
+        return index
+    index = known(entry, "repetition_index")
+    if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < 1 << 31:
+        raise NoMeasurement(f"repetition_index is {shown(index)}")
+    return index
+
+
+def cpu_time(entry, unit):
+    seconds = number(entry, "cpu_time") * SECONDS[unit]
+    if not 0 <= seconds <= LONGEST:
+        raise NoMeasurement(f"cpu_time is {entry['cpu_time']} {unit}")
+    return seconds
+
+
+def is_counter(name, value):
+    """Of the user's, or what would be one with a number in place of null."""
+    return (value is None or is_number(value)) and name not in ITS_OWN | ITS_TEXTS
+
+
+def is_number(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def known(entry, name):
@@ -158,8 +169,7 @@ def known(entry, name):
 
 def number(entry, name):
     value = known(entry, name)
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(value):
+    if not is_number(value) or not math.isfinite(value):
         raise NoMeasurement(f"{clipped(name, 60)} is {shown(value)}")
     return value
 

@@ -174,7 +174,8 @@ def parse(path, run):
         try:
             if not row:
                 row = f"entry {place}"
-                raise NoMeasurement("without a name" if isinstance(entry, dict) else "not an object")
+                is_object = isinstance(entry, dict)
+                raise NoMeasurement("without a name" if is_object else "not an object")
             if entry.get("error_occurred"):
                 count(errors, row, str(entry.get("error_message", "unknown error")))
             elif entry.get("skipped") is True:
@@ -198,9 +199,10 @@ def refuse_empty(path, rows, errors):
     """Raises BadInput if nothing in the file is a repetition or says why there is none."""
     said = list(dict.fromkeys(what for _, what in errors))
     if not rows and all(what.startswith(AGGREGATED) for what in said):
-        why = "only aggregates" if said else "no benchmark"
-        how = "made with --benchmark_report_aggregates_only" if said else "did the filter match none"
-        raise BadInput(f"read '{path}': {why} in it, no repetition ({how}?)")
+        why = "no benchmark in it (did the filter match none?)"
+        if said:
+            why = "only aggregates in it (was --benchmark_report_aggregates_only given?)"
+        raise BadInput(f"read '{path}': {why}")
     if not rows and all(what.startswith((UNREADABLE, AGGREGATED)) for what in said):
         (row, what), *others = [one for one in errors if one[1].startswith(UNREADABLE)]
         more = f", and {len(others)} more" if others else ""

@@ -59,7 +59,7 @@ from pagestall_tools.comparison.threshold import add_threshold
 from pagestall_tools.comparison.verdict_table import noise_source, of_time, print_verdicts
 from pagestall_tools.comparison.verdict_table import row_name, summary
 from pagestall_tools.history.opening import known_noise
-from pagestall_tools.machine import add_any_machine, check_known, machine_id
+from pagestall_tools.machine import add_any_machine, check_known
 from pagestall_tools.runs import NOT_AVAILABLE, UNREADABLE, BadInput, is_failure, read
 from pagestall_tools.words import printable
 

@@ -217,7 +217,8 @@ class Store:
         ranked = query.subquery()
         of_run = (ranked.c.row, ranked.c.id, ranked.c.date, ranked.c.commit)
         of_repetition = (ranked.c.seconds, ranked.c.counters, ranked.c.index)
-        query = select(*of_run, *of_repetition).order_by(ranked.c.row, ranked.c.age.desc(), ranked.c.index)
+        order = (ranked.c.row, ranked.c.age.desc(), ranked.c.index)
+        query = select(*of_run, *of_repetition).order_by(*order)
         if last is not None:
             query = query.where(ranked.c.age <= last)
         samples = {}
