@@ -18,7 +18,7 @@ CONTEXT = {
     "json_schema_version": 1,
 }
 
-# As of 1.4 and older, which say nothing that tells machines apart.
+# As of versions before 1.4, which say nothing that tells machines apart.
 OLD_CONTEXT = {
     "date": "2018-05-02 10:00:00",
     "num_cpus": 8,

@@ -5,7 +5,7 @@ import io
 
 import pytest
 from made_foreign import aggregates, old, rows, skipped, write
-from made_history import history
+from made_history import execute, history
 from made_runs import pagestall, repetitions
 from made_runs import ROW as SCAN
 
@@ -67,6 +67,19 @@ def test_skipped_row_has_no_time_anywhere(scratch):
     line = f"left out of '{path}': {PARSE}: skipped: input file not here (3 times)\n"
     assert added.stderr == line
     assert history(db, "list").stdout.split()[-3:] == ["1", "3", "0"], "no failure"
+
+
+def test_skipped_row_that_is_kept_as_a_time_is_none(scratch):
+    """As in a history from before skipped rows were known."""
+    db = scratch / "history.sqlite"
+    old_run = write(scratch / "a.json", rows(PARSE, 50), rows(COPY, 8))
+    assert history(db, "add", old_run).returncode == 0
+    execute(db, f"UPDATE repetitions SET seconds = 0 WHERE row = '{PARSE}'")
+    new = write(scratch / "b.json", rows(PARSE, 50), rows(COPY, 8), date="2024-03-02T10:00:00Z")
+    done = history(db, "gate", new)
+    assert "1 row: 1 same" in done.stdout
+    assert f"only in the contender, not compared: {PARSE}" in done.stdout
+    assert "no row matches" in history(db, "plot", PARSE, "-o", scratch / "x.svg").stderr
 
 
 def test_skipped_row_is_named_by_ab_and_is_no_failure_of_the_binary(began):

@@ -169,7 +169,7 @@ def test_run_without_scans_is_one_clear_line(scratch):
     done = table(scratch, rows)
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
-    assert line.startswith(f"error: read '{scratch / 'run.json'}': no row scan/... in it")
+    assert line.startswith(f"error: read '{scratch / 'run.json'}': no row scan/exec:... in it")
     assert line.endswith("tools/pagestall report shows the others")
     assert "aggregates" not in line
 

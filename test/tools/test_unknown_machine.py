@@ -101,10 +101,14 @@ def test_history_keeps_strangers_apart(scratch):
     assert "say --machine" in history(db, "plot", "BM_A", "-o", picture).stderr
     plotted = history(db, "plot", "BM_A", "-o", picture, "--any-machine")
     assert plotted.returncode == 0 and "in 4 runs" in plotted.stdout
-    own = history(db, "plot", "BM_A", "-o", picture, "--machine", machine_of(CONTEXT | {
-        "host_name": "laptop"
-    }))  # fmt: skip
-    assert own.returncode == 0 and "in 2 runs" in own.stdout
+    its_id = machine_of(CONTEXT | {"host_name": "laptop"})
+    for words in ([], ["--any-machine"]):
+        own = history(db, "plot", "BM_A", "-o", picture, "--machine", its_id, *words)
+        assert own.returncode == 0 and "in 2 runs" in own.stdout
+    debug = write(
+        scratch / "debug.json", rows("BM_A", 50), host_name="x", library_build_type="debug"
+    )
+    assert "no earlier run" in history(db, "gate", debug, "--any-machine").stderr
 
 
 def test_history_takes_an_unknown_machine_only_where_that_is_allowed(scratch):
@@ -130,6 +134,7 @@ def test_noise_of_an_unknown_machine_is_nobodys(began):
     a = began.binary("a", [rows("BM_A", 50, 1)], context=OLD_CONTEXT)
     done = began.ab(a, a, "--rounds=5")
     assert done.returncode == 2 and "machine unknown" in done.stderr
+    assert "--any-machine" not in done.stderr
     assert len(began.calls()) == 2, "after the first round"
     b = began.binary("b", [rows("BM_A", 50, 1)], context=OLD_CONTEXT)
     assert "machine unknown" not in began.ab(a, b, "--rounds=9").stderr, "both ran here"

@@ -78,12 +78,13 @@ def is_known(context):
     return bool(fingerprint(context))
 
 
-def check_known(run, any_machine):
-    """Raises BadInput if a Run is of no known machine, and that is not allowed."""
+def check_known(run, any_machine, so="--any-machine takes it for the same as any other"):
+    """Raises BadInput if a Run is of no known machine, and that is not allowed. `so`: what
+    follows from that."""
     if not any_machine and not is_known(run.context):
         raise BadInput(
             f"read '{run.path}': machine unknown: its context has neither a host_name nor caches "
-            "that tell machines apart; --any-machine takes it for the same as any other"
+            f"that tell machines apart; {so}"
         )
 
 

@@ -98,7 +98,7 @@ def run(arguments):
         for both in measured:
             if is_aa and not complete:
                 date_of(both["A"])  # an error now as well
-                machine.check_known(both["A"], False)
+                machine.check_known(both["A"], False, "so the noise cannot be kept with it")
             if arguments.cpu_time:
                 both = {side: in_cpu_time(run) for side, run in both.items()}
             complete.append(both)

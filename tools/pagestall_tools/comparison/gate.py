@@ -32,7 +32,7 @@ aggregates only, and one that only one of the runs has. What is "not available h
 answer, no failure. A counter that is no number is named, and the row compared.
 
 Runs of other suites are of the machine that Google Benchmark names: host_name, num_cpus, caches,
-and its own build type. Where it names none (before 1.4.1, or "localhost" without caches), or hosts
+and its own build type. Where it names none (before 1.4, or "localhost" without caches), or hosts
 have a new name each time (containers), say that the machine is the same: --any-machine.
 
 exit codes:

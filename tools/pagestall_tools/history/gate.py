@@ -10,7 +10,7 @@ from pagestall_tools import words
 from pagestall_tools.comparison.compare import RESOLUTION
 from pagestall_tools.comparison.cpu_reference import adjusted
 from pagestall_tools.comparison.gate import gate, print_gate
-from pagestall_tools.comparison.notes import dataset_differences
+from pagestall_tools.comparison.notes import build_and_dataset_differences
 from pagestall_tools.comparison.verdict_table import row_name
 from pagestall_tools.history.between_runs import LEAST, noise_between
 from pagestall_tools.machine import is_known, machine_id
@@ -23,7 +23,7 @@ def run(history, contender, window, threshold, any_machine=False):
     earlier = {
         key: context
         for key, context in history.contexts(machine, contender.binary, before=contender).items()
-        if not dataset_differences(context, contender.context)
+        if not build_and_dataset_differences(context, contender.context)
     }
     samples = history.samples(list(earlier), window)
     known = {row: samples[row] for row in contender.rows if row in samples}

@@ -97,9 +97,9 @@ def choose(history, arguments):
             raise BadInput(
                 f"plot '{arguments.row}': say {option}, one of: {printable(', '.join(several))}"
             )
-    if arguments.any_machine:
+    if arguments.any_machine and arguments.machine is None:
         return None, {}, binaries[0], rows[0]
-    if not machines[ids[0]]:
+    if not machines[ids[0]] and not arguments.any_machine:
         raise BadInput(
             f"plot '{arguments.row}': machine unknown: these runs may be of several; plot them "
             "all the same with --any-machine"

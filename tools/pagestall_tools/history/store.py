@@ -7,7 +7,7 @@ import hashlib
 import json
 import statistics
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, func, or_, select
 
 from pagestall_tools.entries import Repetition
 from pagestall_tools.history import schema
@@ -27,6 +27,9 @@ IS_WHOLE = (
     .correlate(REPETITIONS)
     .exists()
 )
+
+# Rows that were skipped stand as 0 in a history from before that was known.
+IS_TIME = or_(REPETITIONS.c.seconds > 0, REPETITIONS.c.row.contains("/manual_time"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -186,7 +189,7 @@ class Store:
         query = (
             select(REPETITIONS.c.row, RUNS.c.binary)
             .join(RUNS, RUNS.c.id == REPETITIONS.c.run)
-            .where(RUNS.c.machine == machine, IS_WHOLE)
+            .where(RUNS.c.machine == machine, IS_WHOLE, IS_TIME)
             .distinct()
         )
         return sorted(map(tuple, self._read(query)))
@@ -210,7 +213,7 @@ class Store:
         query = (
             select(RUNS.c.id, RUNS.c.date, RUNS.c.commit, REPETITIONS, age.label("age"))
             .join(RUNS, RUNS.c.id == REPETITIONS.c.run)
-            .where(RUNS.c.id.in_(runs), IS_WHOLE)
+            .where(RUNS.c.id.in_(runs), IS_WHOLE, IS_TIME)
         )
         if row is not None:
             query = query.where(REPETITIONS.c.row == row)
