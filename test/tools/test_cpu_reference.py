@@ -10,7 +10,7 @@ from conftest import ROOT
 sys.path.insert(0, str(ROOT / "tools"))
 
 from pagestall_tools.comparison.cpu_reference import COUNTER, adjusted  # noqa: E402
-from pagestall_tools.runs import Repetition  # noqa: E402
+from pagestall_tools.entries import Repetition  # noqa: E402
 
 
 def side(seconds, speeds):

@@ -126,7 +126,9 @@ def answer(*words):
     assert done.returncode in (0, 1, 2)
     assert not any(map(is_control, (done.stdout + done.stderr).replace("\n", "")))
     if done.returncode == 2 and not done.stdout:
-        assert len(done.stderr.splitlines()) == 1, done.stderr
+        *left_out, error = done.stderr.splitlines()
+        assert error.startswith("error: "), done.stderr
+        assert all(line.startswith("left out") for line in left_out), done.stderr
     return done.returncode
 
 

@@ -109,7 +109,6 @@ def test_a_run_that_fails_or_is_of_other_flags_is_one_line(scratch):
          f"{READ} failed: wrong sum"),
         ("warm-001", [[failure(READ, "not available here: io_uring")]], {},
          f"{READ} failed: not available here: io_uring"),
-        ("warm-001", [], {}, "no row was measured"),
     ],
 )  # fmt: skip
 def test_a_kept_run_that_is_unlike_the_others_is_one_line(scratch, name, rows, context, said):

@@ -189,3 +189,21 @@ def test_gate_without_history_says_how_to_begin_one(db, scratch):
     stranger = made_run(scratch, 6, cpu_model="Another CPU")
     error = one_line(history(db, "gate", stranger))
     assert "no run of this machine" in error and "tools/pagestall history add" in error
+
+
+def at_speeds(directory, number, seconds):
+    """A run of the day of that number on a core that is shared at times."""
+    chance = random.Random(number)
+    speeds = [chance.choice([1.0, 1.33]) for _ in range(20)]
+    measured = [seconds * speed * chance.lognormvariate(0, 0.005) for speed in speeds]
+    reference = [1000 * speed for speed in speeds]
+    rows = repetitions(ASYNC, measured, cpu_reference_us=reference)
+    return write_run(directory / f"speed{number}.json", rows, **at(number))
+
+
+def test_gate_takes_the_speed_of_the_cpu_out(db, scratch):
+    added(db, *(at_speeds(scratch, number, 1.0) for number in range(6)))
+    slower = history(db, "gate", at_speeds(scratch, 8, 1.1))
+    assert (slower.returncode, verdict(slower)) == (1, "slower")
+    same = history(db, "gate", at_speeds(scratch, 9, 1.0))
+    assert (same.returncode, verdict(same)) == (0, "same")

@@ -84,9 +84,9 @@ def test_page_loads_nothing_and_has_no_id_twice(scratch):
 
 def test_figures_beyond_all_measure_make_a_page(scratch):
     strange = repetitions(
-        ROW.format("async", "mmap", "cold"), [0] * 6, stall_max_us=1e300, blocked_ms=1e300
+        ROW.format("async", "mmap", "cold"), [1e-14] * 6, stall_max_us=1e300, blocked_ms=1e300
     )
-    report(scratch, strange, scan("async", "read", "cold", [0] * 6, 0, 0))
+    report(scratch, strange, scan("async", "read", "cold", [1e-14] * 6, 0, 0))
 
 
 @pytest.mark.parametrize(

@@ -160,10 +160,18 @@ def test_what_cannot_run_here_is_listed_and_is_no_failure(scratch):
 
 
 def test_run_without_scans_is_one_clear_line(scratch):
-    done = table(scratch, [])
+    """Which does not ask for aggregates where repetitions are."""
+    rows = [
+        repetition("async", "mmap", "cold", 5)
+        | {"run_name": f"tenant_p50/exec:async/load:{load}/iterations:1/manual_time"}
+        for load in ("idle", "busy")
+    ]
+    done = table(scratch, rows)
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
-    assert line.startswith(f"error: read '{scratch / 'run.json'}': no repetition of a row scan/...")
+    assert line.startswith(f"error: read '{scratch / 'run.json'}': no row scan/exec:... in it")
+    assert line.endswith("tools/pagestall report shows the others")
+    assert "aggregates" not in line
 
 
 def test_reader_may_stop_early(scratch):

@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 
+from pagestall_tools.runs import BadInput
 from pagestall_tools.words import natural
 
 # Keys of a run's context that are the machine's and the build's.
@@ -15,15 +16,28 @@ MACHINE = [
 # Those of a directory; with several, each has "_" and the directory's name behind it.
 STORAGE = ["filesystem", "device_read_ahead_kib", "device"]
 
+# Those that every run of this suite has. One of another suite says no more than the library does.
+THIS_SUITE = {"cpu_model", "cpus_online", "page_bytes"}
+
+# What the library says of a machine and of its own build. Not mhz_per_cpu: of the same machine it
+# is the clock rate of the moment, or the highest, or 0, as the library's version has it.
+LIBRARY = ["host_name", "num_cpus", "caches", "library_build_type"]
+
+# Say nothing that tells machines apart: what stands in for an unknown name, and what every phone
+# is called.
+NO_NAMES = {"", "unknown", "localhost"}
+
 # Begin as one of STORAGE does, and decide nothing that it does not.
 LEFT_OUT = ["device_model", "device_rotational", "device_scheduler"]
 
 
 def fingerprint(context):
-    """{key: text} of what makes two runs comparable, of what the context says of it. What
-    changes by itself (clock rate, load, date) is not in it, nor what a run is made to compare
-    (commit, compiler). The kernel's release is left to kernel_differences(): an upgrade is
-    something to measure."""
+    """{key: text} of what makes two runs comparable, of what the context says of it; empty if
+    that tells no machines apart. What changes by itself (clock rate, load, date) is not in it,
+    nor what a run is made to compare (commit, compiler). The kernel's release is left to
+    kernel_differences(): an upgrade is something to measure."""
+    if not THIS_SUITE & context.keys():
+        return library_fingerprint(context)
     known = {key: str(context[key]) for key in MACHINE if key in context}
     if (mib := natural(known.get("memory_mib", ""), digits=15)) is not None:
         del known["memory_mib"]
@@ -33,6 +47,49 @@ def fingerprint(context):
         known["system"] = f"{kernel[0]} {kernel[-1]}"
     known.update((key, str(value)) for key, value in context.items() if is_storage(key))
     return dict(sorted(known.items()))
+
+
+def library_fingerprint(context):
+    """Of a run of another suite: its host, or CPUs with the same caches, are a machine."""
+    known = {key: context[key] for key in LIBRARY if context.get(key)}
+    if str(known.get("host_name", "")).lower() in NO_NAMES:
+        known.pop("host_name", None)
+        if not {"num_cpus", "caches"} <= known.keys():
+            return {}
+    if "caches" in known:
+        known["caches"] = caches(known["caches"])
+    return {key: str(value) for key, value in sorted(known.items())}
+
+
+def caches(known):
+    """ "L1 Data 32768 B of 2, ..." of the library's list."""
+    if not isinstance(known, list) or not all(isinstance(one, dict) for one in known):
+        return json.dumps(known, sort_keys=True)
+    return ", ".join(
+        "L{} {} {} B of {}".format(
+            *(one.get(key, "unknown") for key in ("level", "type", "size", "num_sharing"))
+        )
+        for one in known
+    )
+
+
+def is_known(context):
+    """Whether it tells the machine from others."""
+    return bool(fingerprint(context))
+
+
+def check_known(run, any_machine, so="--any-machine takes it for the same as any other"):
+    """Raises BadInput if a Run is of no known machine, and that is not allowed. `so`: what
+    follows from that."""
+    if not any_machine and not is_known(run.context):
+        raise BadInput(
+            f"read '{run.path}': machine unknown: its context has neither a host_name nor caches "
+            f"that tell machines apart; {so}"
+        )
+
+
+def add_any_machine(parser, what):
+    parser.add_argument("--any-machine", action="store_true", help=what)
 
 
 def is_storage(key):
@@ -51,6 +108,12 @@ def machine_id(context):
 def differences(a, b):
     """ "cpu_model: X / Y" for each part of two contexts' fingerprints that is not the same."""
     return differing(fingerprint(a), fingerprint(b))
+
+
+def build_differences(a, b):
+    """As differences(), of the build alone, where both name it."""
+    key = "build_type" if THIS_SUITE & {*a, *b} else "library_build_type"
+    return differing(*({key: str(one[key])} for one in (a, b))) if key in a and key in b else []
 
 
 def kernel_differences(a, b):

@@ -7,8 +7,8 @@ look for change points.
 Columns: the row's name; its family and a column for each axis of its name (exec, io, cache,
 ...); the repetition, from 0; seconds; the counters in alphabetical order, each in the unit at
 the end of its name; error and how many repetitions had it; the run's commit and date, and the
-machine (the same text for the same machine). What was not measured is an empty cell. What failed
-is a line without seconds for each message.
+machine (the same text for the same machine). What was not measured or is unknown is an empty
+cell. What failed, was skipped or cannot be a time is a line without seconds for each message.
 
 Numbers have all their digits. Text is in quotes, has an apostrophe wherever a spreadsheet would
 take what follows for a formula, and what cannot be printed is escaped (\\n, \\x1b).
@@ -19,8 +19,8 @@ import re
 import sys
 import unicodedata
 
-from pagestall_tools import runs
-from pagestall_tools.machine import machine_id
+from pagestall_tools import left_out, runs
+from pagestall_tools.machine import is_known, machine_id
 from pagestall_tools.runs import BadInput
 from pagestall_tools.whole_file import write_whole
 from pagestall_tools.words import family, printable
@@ -43,7 +43,9 @@ def add_arguments(parser):
 
 
 def run(arguments):
-    lines = table(runs.read(arguments.run_json))
+    run_read = runs.read(arguments.run_json)
+    left_out.show(run_read)
+    lines = table(run_read)
     text = "".join(",".join(map(field, line)) + "\n" for line in lines)
     if arguments.output:
         write_whole(arguments.output, text)
@@ -62,7 +64,8 @@ def table(run):
     taken = {*own, *axis_columns}
     counter_columns = [f"counter_{one}" if one in taken else one for one in counters]
     header = [*BEFORE_AXES, *axis_columns, *BEFORE_COUNTERS, *counter_columns, *LAST]
-    origin = [run.context.get("commit"), run.context.get("date"), machine_id(run.context)]
+    machine = machine_id(run.context) if is_known(run.context) else None
+    origin = [run.context.get("commit"), run.context.get("date"), machine]
 
     def line(row, repetition, seconds, counts, error, errors):
         place = [axes[row].get(axis) for axis in axis_names]

@@ -4,8 +4,11 @@ import dataclasses
 import json
 import math
 import os
+import re
 
-from pagestall_tools.words import clipped
+from pagestall_tools.entries import NoMeasurement, aggregated_rows, measured, name_of, twice
+from pagestall_tools.entries import without_doubt
+from pagestall_tools.words import clipped, natural
 
 
 class BadInput(Exception):
@@ -16,23 +19,34 @@ class BadInput(Exception):
 MOST_BYTES = 512 << 20
 PIECE_BYTES = 1 << 20  # read() of many takes the memory for all at once
 
-# Runs from before scan_threads have a second one, of another value, that nothing here reads.
-MAY_DIFFER = {"threads"}
-
 # The library nests objects and lists of a context no deeper than three.
 NESTED_TOO_DEEPLY = "it is nested too deeply"
 MOST_NESTED = 10
 
-# Seconds. A time beyond, if it is not 0, is no measurement.
-SHORTEST, LONGEST = 1e-15, 1e15
+# Numbers that JSON does not have, as C and Microsoft's library write them.
+NOT_FINITE = re.compile(r"-?(?:nan(?:\([a-z]*\))?|inf(?:inity)?)(?![\w.])", re.IGNORECASE)
+NOT_FINITE_OR_TEXT = re.compile(
+    r'"[^"\\]*(?:\\.[^"\\]*)*"|' + NOT_FINITE.pattern, re.IGNORECASE | re.DOTALL
+)
+
+# The start of a number that is written for people.
+GROUPED = re.compile(r":\s*-?[0-9]{1,3}(?:,[0-9]{3})*,[0-9]{3}[^0-9]*\Z")
 
 # No counter of a real run is as large.
 MOST_COUNTED = 1e18
 
-# What the suite's message begins with where a row cannot run on the machine.
+# What a message begins with where a row has no measurement, and that is an answer: it cannot run
+# on the machine (the suite's own message), it skipped itself (SkipWithMessage), or it is in the
+# file as aggregates only (ReportAggregatesOnly).
 NOT_AVAILABLE = "not available here: "
+SKIPPED = "skipped: "
+AGGREGATED = "only its aggregates are there"
+ANSWERS = (NOT_AVAILABLE, SKIPPED, AGGREGATED)
 
-SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
+# And where the file says nothing that can be one.
+UNREADABLE = "no measurement: "
+
+SCAN_AXES = {"exec", "io", "cache", "files", "mib", "stride"}
 
 # Of a scan's repetition: its name here, the counter, how many of the counter's units make one.
 COUNTERS = [
@@ -44,22 +58,6 @@ COUNTERS = [
     ("memory_mib", "memory_mib", 1),
 ]
 
-# What Google Benchmark writes of a repetition beside the user's counters.
-ITS_OWN = {
-    "family_index", "per_family_instance_index", "repetitions", "repetition_index", "threads",
-    "iterations", "real_time", "cpu_time",
-}  # fmt: skip
-
-
-@dataclasses.dataclass(frozen=True)
-class Repetition:
-    """One that was measured."""
-
-    seconds: float
-    counters: dict  # name -> value in the counter's own unit
-    index: int  # of the row's repetitions, from 0
-    cpu_seconds: float | None = None  # of the benchmark's main thread
-
 
 @dataclasses.dataclass(frozen=True)
 class Run:
@@ -67,6 +65,7 @@ class Run:
     context: dict
     rows: dict  # the row's name -> [Repetition], in the file's order; measured ones only
     errors: dict  # (row's name, message) -> how many repetitions
+    left_out: dict = dataclasses.field(default_factory=dict)  # as errors, of counters
 
     @property
     def binary(self):
@@ -77,23 +76,23 @@ class Run:
         return [repetition.seconds for repetition in self.rows[row]]
 
 
+def is_failure(message):
+    """Rather than an answer."""
+    return not message.startswith(ANSWERS)
+
+
 def read(path):
-    """The Run in a file. BadInput if it is not the JSON of a finished run."""
+    """The Run in a file. BadInput if it is not the JSON of a finished run, or no repetition is
+    in it."""
     try:
-        run = json.loads(
-            content(path), object_pairs_hook=without_doubt, parse_float=finite, parse_int=whole,
-            parse_constant=finite,
-        )  # fmt: skip
-        return parse(path, run)
+        return parse(path, parsed(content(path)))
     except OSError as error:
         raise BadInput(f"read '{path}': {error.strerror}") from error
     except MemoryError as error:
         raise BadInput(f"read '{path}': too large for the memory that there is") from error
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
         cause = str(error)
-        if isinstance(error, KeyError):
-            cause = f"{error} is missing or unknown"
-        elif isinstance(error, RecursionError):  # at which depth is the interpreter's choice
+        if isinstance(error, RecursionError):  # at which depth is the interpreter's choice
             cause = NESTED_TOO_DEEPLY
         raise BadInput(
             f"read '{path}': not the JSON of a finished benchmark run ({clipped(cause, 200)})"
@@ -120,85 +119,127 @@ def content(path):
     return data
 
 
-def without_doubt(pairs):
-    """An object. A name may be there twice, but with one value: with two, one reader takes the
-    first and another the last."""
-    known = dict(pairs)
-    if len(known) < len(pairs):
-        for name, value in pairs:
-            if value != known[name] and name not in MAY_DIFFER:
-                raise ValueError(f"{name!r} twice, with different values")
-    return known
+def parsed(data):
+    """The JSON's value, with NaN and infinity as numbers."""
+    kinds = {
+        "object_pairs_hook": without_doubt, "parse_int": whole, "parse_constant": float,
+    }  # fmt: skip
+    try:
+        return json.loads(data, **kinds)
+    except json.JSONDecodeError as error:
+        if GROUPED.search(error.doc[max(0, error.pos - 200) : error.pos + 4]):
+            raise ValueError(
+                "a number with thousands separators, as of a benchmark that sets std::locale: "
+                f"line {error.lineno}"
+            ) from error
+        if not NOT_FINITE.match(error.doc, error.pos):
+            raise
+        return json.loads(NOT_FINITE_OR_TEXT.sub(as_python_has_it, error.doc), **kinds)
 
 
-def finite(text):
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"the number {text}")
-    return number
+def as_python_has_it(found):
+    """What C++ calls a number that is not finite."""
+    text = found[0]
+    if text.startswith('"'):
+        return text
+    sign = "-" if text.startswith("-") else ""
+    return "NaN" if "n" == text.lstrip("-")[0].lower() else f"{sign}Infinity"
 
 
 def whole(text):
     """More digits than those of 64 bits are a float's."""
-    return int(text) if len(text) <= 20 else finite(text)
+    return int(text) if len(text) <= 20 else float(text)
 
 
 def parse(path, run):
     """Of the JSON's value. `path` is what errors call it."""
+    refuse_doubt(run)
     if not isinstance(run, dict) or not isinstance(run.get("benchmarks"), list):
         raise TypeError("no list of benchmarks in it")
     context = run.get("context", {})
     if not isinstance(context, dict):
         raise TypeError("context is not an object")
-    check_nesting(context)
-    rows, errors = {}, {}
-    for entry in run["benchmarks"]:
-        if not isinstance(entry, dict):
-            raise TypeError("a benchmark that is not an object")
-        if entry.get("run_type", "iteration") != "iteration":
+    context = checked(context)
+    entries = run["benchmarks"]
+    rows, errors, left_out = {}, {}, {}
+
+    def count(counts, row, what):
+        counts[row, what] = counts.get((row, what), 0) + 1
+
+    aggregated = aggregated_rows(entries)
+    for place, entry in enumerate(entries):
+        if aggregated[place] is not None:
             continue
-        row = entry.get("run_name", entry.get("name"))
-        if not isinstance(row, str):
-            raise TypeError("a row without a name")
-        if entry.get("error_occurred"):
-            key = (row, str(entry.get("error_message", "unknown error")))
-            errors[key] = errors.get(key, 0) + 1
-            continue
-        seconds = entry["real_time"] * SECONDS[entry["time_unit"]]
-        if seconds != 0 and not SHORTEST <= seconds <= LONGEST:
-            raise ValueError(f"a time of {entry['real_time']} {entry['time_unit']}: {row!r}")
-        known = rows.setdefault(row, [])
-        index = entry.get("repetition_index", len(known))
-        if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < 1 << 31:
-            raise TypeError(f"a repetition_index of {index!r}: {row!r}")
-        cpu = entry.get("cpu_time")
-        cpu = None if cpu is None else cpu * SECONDS[entry["time_unit"]]
-        known.append(Repetition(seconds, counters(entry), index, cpu))
-    return Run(str(path), context, rows, errors)
+        row = name_of(entry)
+        try:
+            if not row:
+                row = f"entry {place}"
+                is_object = isinstance(entry, dict)
+                raise NoMeasurement("without a name" if is_object else "not an object")
+            if entry.get("error_occurred"):
+                count(errors, row, str(entry.get("error_message", "unknown error")))
+            elif entry.get("skipped") is True:
+                count(errors, row, SKIPPED + str(entry.get("skip_message", "unknown reason")))
+            else:
+                one, bad_counters = measured(entry, len(rows.get(row, ())))
+                rows.setdefault(row, []).append(one)
+                for what in bad_counters.values():
+                    count(left_out, row, what)
+        except NoMeasurement as error:
+            count(errors, row, UNREADABLE + str(error))
+    known = {*rows, *(row for row, _ in errors)}
+    for row in dict.fromkeys(filter(None, aggregated)):
+        if row not in known:
+            count(errors, row, f"{AGGREGATED} (ReportAggregatesOnly)")
+    refuse_empty(path, rows, errors)
+    return Run(str(path), context, rows, errors, left_out)
 
 
-def check_nesting(value, most=MOST_NESTED):
+def refuse_empty(path, rows, errors):
+    """Raises BadInput if nothing in the file is a repetition or says why there is none."""
+    said = list(dict.fromkeys(what for _, what in errors))
+    if not rows and all(what.startswith(AGGREGATED) for what in said):
+        why = "no benchmark in it (did the filter match none?)"
+        if said:
+            why = "only aggregates in it (was --benchmark_report_aggregates_only given?)"
+        raise BadInput(f"read '{path}': {why}")
+    if not rows and all(what.startswith((UNREADABLE, AGGREGATED)) for what in said):
+        (row, what), *others = [one for one in errors if one[1].startswith(UNREADABLE)]
+        more = f", and {len(others)} more" if others else ""
+        raise ValueError(f"{what.removeprefix(UNREADABLE)}: {clipped(row, 100)!r}{more}")
+
+
+def refuse_doubt(known):
+    for name in twice(known):
+        raise ValueError(f"{name!r} twice, with different values")
+
+
+def checked(value, most=MOST_NESTED):
+    """Of a context: what every reader understands, or ValueError."""
     if most == 0:
         raise ValueError(NESTED_TOO_DEEPLY)
-    inside = value.values() if isinstance(value, dict) else value
-    for one in inside if isinstance(value, (dict, list)) else ():
-        check_nesting(one, most - 1)
-
-
-def counters(entry):
-    """The user's counters."""
-    return {
-        name: float(value)
-        for name, value in entry.items()
-        if isinstance(value, (int, float))
-        and not isinstance(value, bool)
-        and name not in ITS_OWN
-    }
+    if isinstance(value, dict):
+        refuse_doubt(value)
+        return {name: checked(one, most - 1) for name, one in value.items()}
+    if isinstance(value, list):
+        return [checked(one, most - 1) for one in value]
+    is_finite = not isinstance(value, float) or math.isfinite(value)
+    return value if is_finite else str(value)
 
 
 def axes(run_name):
     """{'exec': 'async', 'io': 'mmap', ...} of a row's name."""
     return dict(part.split(":", 1) for part in run_name.split("/") if ":" in part)
+
+
+def is_scan(row):
+    """Whether it is a scan of this suite, by its name: others have rows called so as well."""
+    axis = axes(row)
+    return (
+        row.startswith("scan/")
+        and SCAN_AXES <= axis.keys()
+        and natural(axis.get("read_ahead_kib", "0") or "0", digits=19) is not None
+    )
 
 
 def collect(run):
@@ -211,16 +252,12 @@ def collect(run):
     """
     tables = {}
     for row, repetitions in run.rows.items():
-        if not row.startswith("scan/"):
+        if not is_scan(row):
             continue
         axis = axes(row)
-        try:
-            shape = axis["files"], axis["mib"], axis["stride"]
-            place = axis.get("dir", ""), axis.get("read_ahead_kib", "")
-            key, cache = (axis["exec"], axis["io"]), axis["cache"]
-            int(place[1] or 0)
-        except (KeyError, ValueError) as error:
-            raise BadInput(f"read '{run.path}': {row!r}: not a scan's name ({error!r})") from error
+        shape = axis["files"], axis["mib"], axis["stride"]
+        place = axis.get("dir", ""), axis.get("read_ahead_kib", "")
+        key, cache = (axis["exec"], axis["io"]), axis["cache"]
         if "yield_kib" in axis:
             key = key[0], f"{key[1]}, yields/{axis['yield_kib']} KiB"
         caches = tables.setdefault(shape, {}).setdefault(place, {}).setdefault(key, {})

@@ -17,14 +17,15 @@ differs by less. It shrinks with the number of rounds: measure it with as many a
 with. Should such a run be "slower" by chance, it still exits with 0, since nothing is slower
 than itself.
 
-Rows that fail in either, or that only one has, are named and not compared. Ctrl-C or kill ends
+Rows that fail or are skipped in either, of which there are only aggregates, or that only one has,
+are named and not compared. Ctrl-C or kill ends
 the binary that runs and compares the rounds that are complete.
 
 exit codes:
   0    no row is slower (rows of which one cannot tell may be)
   1    some row is slower
   2    no answer: a binary cannot be run; of no row one can tell; or a row that A measured
-       failed in B (and no other is slower)
+       failed or was skipped in B, or has no readable time in A (and no other is slower)
   130  ended by Ctrl-C
 """
 
@@ -34,11 +35,12 @@ import sys
 
 from pagestall_tools import machine
 from pagestall_tools.comparison import rounds, verdict_table
+from pagestall_tools.comparison.cpu_time import add_cpu_time, in_cpu_time
 from pagestall_tools.comparison.notes import context_differences, context_notes
 from pagestall_tools.comparison.threshold import add_threshold
 from pagestall_tools.history.dates import date_of
-from pagestall_tools.history.opening import known_noises, open_history
-from pagestall_tools.runs import NOT_AVAILABLE, BadInput
+from pagestall_tools.history.opening import known_noises, noise_of, open_history
+from pagestall_tools.runs import NOT_AVAILABLE, UNREADABLE, BadInput
 from pagestall_tools.words import printable
 
 # Flags that this command sets itself: what to use instead.
@@ -56,6 +58,7 @@ def add_arguments(parser):
     parser.add_argument("filter", metavar="FILTER", nargs="?", help="a regular expression of rows")
     parser.add_argument("--rounds", type=int, default=20, help="default %(default)s")
     add_threshold(parser)
+    add_cpu_time(parser)
     parser.add_argument("--seed", type=int, default=1, help="of the order within rounds")
     parser.add_argument(
         "--db", metavar="FILE|URL",
@@ -79,10 +82,12 @@ def run(arguments):
     binaries = {"A": rounds.executable(arguments.a), "B": rounds.executable(arguments.b)}
     is_aa = os.path.samefile(*binaries.values())
     noises = {}
+    if is_aa and arguments.cpu_time:
+        raise BadInput("--cpu-time: the noise that is kept is that of real_time; leave it out")
     if is_aa:
         with open_history(arguments.db, create=True):
             pass  # an error now rather than after hours
-    else:
+    elif not arguments.cpu_time:
         noises = known_noises(arguments.db)
     flags = list(arguments.flags)
     if arguments.filter is not None:
@@ -93,6 +98,9 @@ def run(arguments):
         for both in measured:
             if is_aa and not complete:
                 date_of(both["A"])  # an error now as well
+                machine.check_known(both["A"], False, "so the noise cannot be kept with it")
+            if arguments.cpu_time:
+                both = {side: in_cpu_time(run) for side, run in both.items()}
             complete.append(both)
     except KeyboardInterrupt:
         print(
@@ -133,8 +141,9 @@ def pairs(complete):
     for row in {row: None for of in (times, errors) for known in of.values() for row in known}:
         if why := why_not(row, times, errors, len(complete)):
             told[row] = why
-            failed = [one for one in errors["B"].get(row, ()) if not one.startswith(NOT_AVAILABLE)]
-            broken = broken or bool(failed and row in times["A"] and row not in errors["A"])
+            failed = any(not one.startswith(NOT_AVAILABLE) for one in errors["B"].get(row, ()))
+            lost = any(one.startswith(UNREADABLE) for one in errors["A"].get(row, ()))
+            broken = broken or lost or (failed and row in times["A"] and row not in errors["A"])
         else:
             samples[row] = times["A"][row], times["B"][row]
     return samples, told, broken
@@ -185,10 +194,10 @@ def show_verdicts(arguments, complete, noises):
 
     first = {f"run of {side}": complete[0][side] for side in "AB"}
     a, b = (run.context for run in first.values())
-    noise = noises.get(machine.machine_id(b), {})
+    noise = noise_of(noises, b)
     verdicts, broken = compared(complete, arguments.threshold, noise)
     print(f"B / A, {len(complete)} rounds. A: {arguments.a}, B: {arguments.b}")
-    print(verdict_table.noise_source(verdicts, noise))
+    print(verdict_table.noise_source(verdicts, noise) + verdict_table.of_time(arguments.cpu_time))
     print()
     verdict_table.print_verdicts(verdicts, sys.stdout)
     print()

@@ -26,30 +26,41 @@ same direction as the other rows (if there are three), and no more than twice as
 tell, up to a factor of two. With fewer rows such a machine looks like a change. tools/pagestall
 ab runs two binaries in turn, and sees through it.
 
-A row that failed in some repetition is named and not compared, and so is one that only one
-of the runs has. What is "not available here" is an answer, no failure.
+A row that failed in some repetition is named and not compared, and so is one that was skipped
+(SkipWithMessage), has no time that can be one (NaN, null, below 0, 7e-07 ns) or is there as
+aggregates only, and one that only one of the runs has. What is "not available here" is an
+answer, no failure. A counter that is no number is named, and the row compared.
+
+Runs of other suites are of the machine that Google Benchmark names: host_name, num_cpus, caches,
+and its own build type. Where it names none (before 1.4, or "localhost" without caches), or hosts
+have a new name each time (containers), say that the machine is the same: --any-machine.
 
 exit codes:
   0  no row is slower (rows of which one cannot tell may be)
   1  some row is slower
-  2  no answer: bad input; the runs are of different machines, builds or datasets, and
-     --anyway is not given; of no row one can tell; or a row that the baseline measured
-     failed in the contender (and no other is slower)
+  2  no answer: bad input; the runs are of different machines, builds or datasets, or of an
+     unknown machine, and neither --anyway nor --any-machine allows that; of no row one can
+     tell; or a row that the baseline measured failed or was skipped in the contender, or has
+     no readable time in either (and no other is slower)
 """
 
 import dataclasses
 import re
 import sys
 
+from pagestall_tools import left_out
 from pagestall_tools.comparison.compare import THRESHOLD, compare, exit_code
 from pagestall_tools.comparison.cpu_reference import adjusted
+from pagestall_tools.comparison.cpu_time import add_cpu_time, in_cpu_time
 from pagestall_tools.comparison.noise import MOST, waits
-from pagestall_tools.comparison.notes import context_differences, context_notes
+from pagestall_tools.comparison.notes import build_and_dataset_differences, context_differences
+from pagestall_tools.comparison.notes import context_notes
 from pagestall_tools.comparison.threshold import add_threshold
-from pagestall_tools.comparison.verdict_table import noise_source, print_verdicts, row_name, summary
+from pagestall_tools.comparison.verdict_table import noise_source, of_time, print_verdicts
+from pagestall_tools.comparison.verdict_table import row_name, summary
 from pagestall_tools.history.opening import known_noise
-from pagestall_tools.machine import machine_id
-from pagestall_tools.runs import NOT_AVAILABLE, BadInput, read
+from pagestall_tools.machine import add_any_machine, check_known
+from pagestall_tools.runs import NOT_AVAILABLE, UNREADABLE, BadInput, is_failure, read
 from pagestall_tools.words import printable
 
 
@@ -62,14 +73,16 @@ def add_arguments(parser):
         "--anyway", action="store_true",
         help="compare runs of different machines, builds or datasets all the same",
     )  # fmt: skip
+    add_any_machine(parser, "compare runs of unknown or different machines all the same")
+    add_cpu_time(parser)
     parser.add_argument(
         "--in_turn", action="store_true",
         help="the repetitions of both were made in turn, so that what they wait for was the same",
     )  # fmt: skip
     parser.add_argument(
         "--db", metavar="FILE|URL",
-        help="the history that has the machine's measured noise (default: that of history, if "
-        "one was begun)",
+        help="the history that has the machine's measured noise of real_time (default: that of "
+        "history, if one was begun)",
     )  # fmt: skip
 
 
@@ -79,7 +92,7 @@ class Gate:
 
     verdicts: list
     different: list  # machine, build and dataset: "key: baseline's / contender's"
-    broken: list  # rows that the baseline measured and that failed in the contender
+    broken: list  # rows of the baseline of which there is no answer, though there should be
     notes: list  # what else was not compared, or is to be known: lines
 
     @property
@@ -115,6 +128,7 @@ def gate(
         for row, message in failed["contender"].items()
         if row in whole["baseline"] and not message.startswith(NOT_AVAILABLE)
     ]
+    lost = [row for row, why in failed["baseline"].items() if why.startswith(UNREADABLE)]
     noise, between_runs = noise or {}, between_runs or {}
     unknown = {
         row: MOST
@@ -129,7 +143,7 @@ def gate(
     return Gate(
         verdicts=compare(samples, threshold, known),
         different=context_differences(baseline.context, contender.context),
-        broken=broken,
+        broken=[*broken, *lost],
         notes=[
             *failure_notes(failed, broken),
             *one_sided_notes(measured, failed),
@@ -139,9 +153,9 @@ def gate(
 
 
 def failures(run, pattern):
-    """{row: message} of rows that failed in some repetition; a failure rather than "not
-    available here" where there are both."""
-    errors = sorted(run.errors, key=lambda error: not error[1].startswith(NOT_AVAILABLE))
+    """{row: message} of rows that were not measured in some repetition; a failure rather than
+    an answer where there are both."""
+    errors = sorted(run.errors, key=lambda error: is_failure(error[1]))
     return {row: message for row, message in errors if pattern.search(row)}
 
 
@@ -150,7 +164,9 @@ def failure_notes(failed, broken):
         for row, message in messages.items():
             is_new = side == "contender" and row in broken
             though = ", though the baseline measured it" if is_new else ", not compared"
-            yield f"failed in the {side}{though}: {row_name(row)}: {message}"
+            is_said = is_failure(message) and not message.startswith(UNREADABLE)
+            what = "failed" if is_said else "not measured"
+            yield f"{what} in the {side}{though}: {row_name(row)}: {message}"
 
 
 def one_sided_notes(measured, failed):
@@ -175,19 +191,29 @@ def run(arguments):
     except re.error as error:
         raise BadInput(f"--filter '{arguments.filter}': no regular expression: {error}") from error
     baseline, contender = read(arguments.baseline), read(arguments.contender)
-    noise = known_noise(arguments.db, machine_id(contender.context))
+    left_out.show(baseline, contender)
+    for one in (baseline, contender):
+        check_known(one, arguments.any_machine or arguments.anyway)
+    noise = {}
+    if arguments.cpu_time:
+        baseline, contender = in_cpu_time(baseline), in_cpu_time(contender)
+    else:
+        noise = known_noise(arguments.db, contender.context)
     result = gate(
         baseline,
         contender,
         arguments.threshold,
         arguments.filter,
         noise,
-        in_turn=arguments.in_turn,
+        in_turn=arguments.in_turn or arguments.cpu_time,  # CPU time waits for nothing
     )
-    if result.different and not arguments.anyway:
+    refused = result.different
+    if arguments.any_machine:
+        refused = build_and_dataset_differences(baseline.context, contender.context)
+    if refused and not arguments.anyway:
         raise BadInput(
             f"'{baseline.path}' and '{contender.path}' are of different machines, builds or "
-            f"datasets ({'; '.join(result.different)}); compare them all the same with --anyway"
+            f"datasets ({'; '.join(refused)}); compare them all the same with --anyway"
         )
     if not result.verdicts:
         for note in result.notes:
@@ -196,7 +222,7 @@ def run(arguments):
             f"'{baseline.path}' and '{contender.path}': no row was measured in both"
             + (f" that matches --filter '{arguments.filter}'" if arguments.filter else "")
         )
-    print(noise_source(result.verdicts, noise))
+    print(noise_source(result.verdicts, noise) + of_time(arguments.cpu_time))
     print()
     print_gate(result, sys.stdout)
     return result.exit_code

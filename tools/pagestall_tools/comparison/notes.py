@@ -1,6 +1,7 @@
 """What two compared runs' contexts say that casts doubt on the comparison."""
 
-from pagestall_tools.machine import differences, kernel_differences
+from pagestall_tools.machine import build_differences, differences, is_known
+from pagestall_tools.machine import kernel_differences
 from pagestall_tools.words import number
 
 # Keys of a context that decide what was measured.
@@ -14,6 +15,11 @@ def context_differences(a, b):
     """Of machine, build and dataset: "key: a's / b's". With these, the runs are not to be
     compared."""
     return [*differences(a, b), *dataset_differences(a, b)]
+
+
+def build_and_dataset_differences(a, b):
+    """As context_differences(), whatever the machines are."""
+    return [*build_differences(a, b), *dataset_differences(a, b)]
 
 
 def dataset_differences(a, b):
@@ -36,6 +42,8 @@ def context_notes(runs):
             yield f"{key}: " + ", ".join(
                 f"{run.context.get(key, 'unknown')} in the {side}" for side, run in runs.items()
             )
+    if not (is_known(a.context) or is_known(b.context)):
+        yield "machine unknown: nothing says whether both are of one"
     for side, run in runs.items():
         yield from notes_of_one(side, run.context)
 

@@ -9,7 +9,7 @@ import sys
 import tempfile
 
 from pagestall_tools import runs
-from pagestall_tools.runs import NOT_AVAILABLE, BadInput
+from pagestall_tools.runs import BadInput, is_failure
 from pagestall_tools.words import printable
 
 # How long a child that is to end may take to put back what it has changed.
@@ -82,8 +82,10 @@ def one_run(binary, flags, out, when):
     code, said = finished(words)
     try:
         done = runs.read(out)
-        failed = any(not message.startswith(NOT_AVAILABLE) for _, message in done.errors)
-    except BadInput:
+        failed = any(is_failure(message) for _, message in done.errors)
+    except BadInput as error:
+        if code == 0 and os.path.exists(out):
+            raise BadInput(f"run '{binary}' ({when}): {error}") from error
         done, failed = None, False
     if done and (code == 0 or (code == 1 and failed)):
         return done

@@ -58,6 +58,10 @@ def noise_source(verdicts, measured):
     )
 
 
+def of_time(is_cpu_time):
+    return "; compared is CPU time" if is_cpu_time else ""
+
+
 def summary(verdicts):
     counts = {name: 0 for name in ("same", "faster", "slower", "cannot tell")}
     for one in verdicts:

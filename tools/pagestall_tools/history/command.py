@@ -5,8 +5,11 @@
     tools/pagestall history plot 'exec:async/io:mmap/cache:cold' -o mmap.png
     tools/pagestall history gate results/today.json   # slower than the runs before it?
 
-Runs are kept by machine (CPU, memory, file system, device, build type): two virtual machines of
-one kind are one machine, and runs of two kinds are never compared. The database is a file,
+Runs are kept by machine (CPU, memory, file system, device, build type; for those of other suites
+host_name, num_cpus, caches and the library's build type): two virtual machines of one kind are
+one machine, and runs of two kinds are not compared. Where a run does not say on which machine it
+was made, or hosts have a new name each time, --any-machine is for who knows that it does not
+matter. The database is a file,
 results/history.sqlite of this checkout, unless --db or the environment variable PAGESTALL_DB names
 another; for a team it is a PostgreSQL database, which any number of machines may add to at once:
 
@@ -19,10 +22,11 @@ read or stored; gate has 1 for slower."""
 import argparse
 import pathlib
 
+from pagestall_tools import left_out
 from pagestall_tools.comparison.threshold import add_threshold
 from pagestall_tools.history.dates import date_of
 from pagestall_tools.history.opening import open_history
-from pagestall_tools.machine import machine_id
+from pagestall_tools.machine import add_any_machine, check_known, machine_id
 from pagestall_tools.runs import BadInput, read
 from pagestall_tools.words import printable
 
@@ -32,7 +36,9 @@ ADD = """Adds runs: what --benchmark_out (or tools/run) wrote in JSON.
 
 A run that is there already is left alone, under whatever name it comes: it is known by its
 context, its times and its errors. Each is added as a whole or not at all; none is if one of the
-files is not a run's, or of a run with --slow_down. Exit code: 0, or 2 on an error."""
+files is not a run's, of a run with --slow_down, or of an unknown machine without --any-machine.
+Entries and counters that cannot be measurements are named and left out. Exit code: 0, or 2 on an
+error."""
 
 LIST = """Lists the machines, and the runs of each in order of date: how many rows were measured,
 how often in all, and how many rows failed (what is not available on a machine is no failure).
@@ -67,7 +73,7 @@ exceeds it by chance in one of 200 equal runs.
 
 Exit code: 0 if no row is slower (rows of which one cannot tell may be), 1 if one is, 2 if there
 is no answer: no history to compare with, of no row one can tell, a row that those runs measured
-failed, or something cannot be read."""
+failed, was skipped or has no readable time, or something cannot be read."""
 
 
 def add_arguments(parser):
@@ -88,11 +94,13 @@ def add_arguments(parser):
 
     adds = command("add", "adds runs", ADD, add)
     adds.add_argument("json", nargs="+", metavar="RUN.json")
+    add_any_machine(adds, "add runs of an unknown machine as well")
     lists = command("list", "lists machines and runs", LIST, list_runs)
     lists.add_argument("--machine", metavar="ID", help="of this machine only")
     plots = command("plot", "plots a row over time, with its changes", PLOT, plot)
     plots.add_argument("row", metavar="ROW", help="a regular expression that finds one row")
     plots.add_argument("--machine", metavar="ID", help="where several measured the row")
+    add_any_machine(plots, "the runs of whichever machine, unknown ones as well")
     plots.add_argument("--binary", metavar="NAME", help="where several have the row")
     plots.add_argument("--last", type=positive, default=100, metavar="N", help="runs (100)")
     plots.add_argument(
@@ -104,6 +112,7 @@ def add_arguments(parser):
     gates.add_argument(
         "--window", type=positive, default=10, metavar="N", help="how many runs before it (10)"
     )
+    add_any_machine(gates, "compare with the runs of whichever machine, unknown ones as well")
     add_threshold(gates)
 
 
@@ -120,8 +129,10 @@ def run(arguments):
 
 def add(arguments):
     runs = [read(path) for path in arguments.json]
+    left_out.show(*runs)
     for one in runs:
         check(one)
+        check_known(one, arguments.any_machine)
     with open_history(arguments.db, create=True) as history:
         for one in runs:
             if history.add(one):
@@ -137,11 +148,6 @@ def add(arguments):
 
 def check(run):
     """Raises BadInput if it is not to be kept."""
-    if not run.rows and not run.errors:
-        raise BadInput(
-            f"read '{run.path}': no repetition in it (was --benchmark_report_aggregates_only "
-            "given?)"
-        )
     if run.context.get("slow_down"):
         raise BadInput(
             f"add '{run.path}': made with --slow_down={printable(run.context['slow_down'])}, so it "
@@ -162,7 +168,7 @@ def list_runs(arguments):
 
 
 def print_machine(machine, fingerprint, runs):
-    known = ", ".join(f"{key} {text}" for key, text in fingerprint.items())
+    known = ", ".join(f"{key} {text}" for key, text in fingerprint.items()) or "unknown"
     print(printable(f"machine {machine}: {known}"))
     width = max([6, *(len(printable(one.binary)) for one in runs)])
     print(f"  {'date (UTC)':19}  {'commit':12}  {'binary':{width}}  rows  repetitions  failed rows")
@@ -197,5 +203,9 @@ def gate(arguments):
     from pagestall_tools.history import gate as history_gate
 
     contender = read(arguments.json)
+    left_out.show(contender)
+    check_known(contender, arguments.any_machine)
     with open_history(arguments.db) as history:
-        return history_gate.run(history, contender, arguments.window, arguments.threshold)
+        return history_gate.run(
+            history, contender, arguments.window, arguments.threshold, arguments.any_machine
+        )

@@ -21,6 +21,10 @@ FORM = (
 )
 
 
+class NotBegun(BadInput):
+    """There is no history yet."""
+
+
 def default_location():
     return os.environ.get(VARIABLE) or str(DEFAULT)
 
@@ -95,8 +99,10 @@ def open_file(path, create):
             os.mkdir(directory)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT if create else os.O_RDONLY, 0o666))
     except FileNotFoundError as error:
-        how = "" if create else "; tools/pagestall history add RUN.json makes it"
-        raise BadInput(f"open history '{path}': {error.strerror}{how}") from error
+        if create:
+            raise BadInput(f"open history '{path}': {error.strerror}") from error
+        how = "tools/pagestall history add RUN.json makes it"
+        raise NotBegun(f"open history '{path}': {error.strerror}; {how}") from error
     except (OSError, ValueError) as error:
         cause = getattr(error, "strerror", None) or error
         raise BadInput(f"open history '{path}': {cause}") from error

@@ -2,25 +2,28 @@
 
 import collections
 import dataclasses
+import itertools
+import statistics
 import sys
 
 from pagestall_tools import words
 from pagestall_tools.comparison.compare import RESOLUTION
+from pagestall_tools.comparison.cpu_reference import adjusted
 from pagestall_tools.comparison.gate import gate, print_gate
-from pagestall_tools.comparison.notes import dataset_differences
+from pagestall_tools.comparison.notes import build_and_dataset_differences
 from pagestall_tools.comparison.verdict_table import row_name
 from pagestall_tools.history.between_runs import LEAST, noise_between
-from pagestall_tools.machine import machine_id
-from pagestall_tools.runs import BadInput, Repetition, Run
+from pagestall_tools.machine import is_known, machine_id
+from pagestall_tools.runs import BadInput, Run
 
 
-def run(history, contender, window, threshold):
-    """The exit code."""
-    machine = machine_id(contender.context)
+def run(history, contender, window, threshold, any_machine=False):
+    """The exit code. `any_machine`: compared with runs of whichever machine."""
+    machine = None if any_machine else machine_id(contender.context)
     earlier = {
         key: context
         for key, context in history.contexts(machine, contender.binary, before=contender).items()
-        if not dataset_differences(context, contender.context)
+        if not build_and_dataset_differences(context, contender.context)
     }
     samples = history.samples(list(earlier), window)
     known = {row: samples[row] for row in contender.rows if row in samples}
@@ -33,12 +36,12 @@ def run(history, contender, window, threshold):
         baseline,
         contender,
         threshold,
-        noise=history.noise(machine),
-        between_runs=known_noise(known),
+        noise=noise_of(history, contender.context),
+        between_runs=known_noise(known, contender),
     )
     failures = history.failures(list(earlier)[-window:])
     notes = [*result.notes, *failure_notes(failures), *too_few_notes(known)]
-    print(f"{words.printable(contender.path)}, compared with {path} on machine {machine}:")
+    print(f"{words.printable(contender.path)}, compared with {path} on {named(machine)}:")
     print()
     print_gate(dataclasses.replace(result, notes=notes), sys.stdout)
     return result.exit_code
@@ -48,19 +51,32 @@ def pooled(path, context, samples):
     """All of {row: [Sample]} as one Run."""
     rows = {
         row: [
-            Repetition(one, {}, index)
-            for index, one in enumerate(one for sample in its for one in sample.seconds)
+            dataclasses.replace(one, index=index)
+            for index, one in enumerate(one for sample in its for one in sample.repetitions)
         ]
         for row, its in samples.items()
     }
     return Run(path, context, rows, {})
 
 
-def known_noise(samples):
-    """{row: fraction} of what the runs differ by; without a row of which too few are known."""
+def noise_of(history, context):
+    return history.noise(machine_id(context)) if is_known(context) else {}
+
+
+def named(machine):
+    return "any machine" if machine is None else f"machine {machine}"
+
+
+def known_noise(samples, contender):
+    """{row: fraction} of what the runs differ by, in times as they are compared with those of
+    the contender; without a row of which too few are known."""
     noise = {}
     for row, its in samples.items():
-        medians = [sample.median for sample in its]
+        every = [one for sample in its for one in sample.repetitions]
+        seconds = iter(adjusted(every, contender.rows[row])[0])
+        medians = [
+            statistics.median(itertools.islice(seconds, len(sample.repetitions))) for sample in its
+        ]
         if min(medians) <= 0:
             medians = [max(median, RESOLUTION) for median in medians]
         if (between := noise_between(medians, len(samples))) is not None:
@@ -86,11 +102,13 @@ def too_few_notes(samples):
 
 
 def no_history(history, run, machine):
-    what = "no run of this machine"
-    if machine in history.machines():
+    what = f"no run of this machine ({machine})"
+    if machine is None:
+        what = f"no earlier run of {words.printable(run.binary)} with any of these rows"
+    elif machine in history.machines():
         binary = words.printable(run.binary)
-        what = f"no earlier run of {binary} with any of these rows on this machine"
+        what = f"no earlier run of {binary} with any of these rows on this machine ({machine})"
     return (
-        f"gate '{run.path}': {what} ({machine}) in '{history.database}'; add one: "
+        f"gate '{run.path}': {what} in '{history.database}'; add one: "
         "tools/pagestall history add RUN.json"
     )

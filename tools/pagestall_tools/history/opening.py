@@ -1,9 +1,12 @@
 """Opens the history for whoever needs it, and says what is known there of a machine's noise."""
 
 import os
+import sys
 
 from pagestall_tools.history import database
+from pagestall_tools.machine import is_known, machine_id
 from pagestall_tools.runs import BadInput
+from pagestall_tools.words import printable
 
 
 def open_history(where=None, create=False):
@@ -16,10 +19,15 @@ def open_history(where=None, create=False):
     return store.open_store(database.default_location() if where is None else where, create)
 
 
-def known_noise(where, machine_id):
-    """{row: fraction} of what equal runs on the machine differed by, as measured last. Empty
-    where no history was begun at the default location and none other is asked for."""
-    return known_noises(where).get(machine_id, {})
+def known_noise(where, context):
+    """{row: fraction} of what equal runs on a context's machine differed by, as measured last.
+    Empty where the machine is unknown, and where no history was begun yet and none is asked for;
+    of one that the environment names, that is said on stderr."""
+    return noise_of(known_noises(where), context)
+
+
+def noise_of(noises, context):
+    return noises.get(machine_id(context), {}) if is_known(context) else {}
 
 
 def known_noises(where):
@@ -27,5 +35,14 @@ def known_noises(where):
     location = database.default_location() if where is None else where
     if where is None and location == str(database.DEFAULT) and not os.path.exists(location):
         return {}
-    with open_history(where) as history:
-        return {machine: history.noise(machine) for machine in history.machines()}
+    try:
+        with open_history(where) as history:
+            return {machine: history.noise(machine) for machine in history.machines()}
+    except database.NotBegun as error:
+        if where is not None:
+            raise
+        print(
+            f"note: {database.VARIABLE}: {printable(error)}; until then no measured noise counts",
+            file=sys.stderr,
+        )
+        return {}

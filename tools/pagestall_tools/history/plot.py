@@ -33,8 +33,9 @@ def plot(history, arguments):
     title = (
         f"Time of each repetition, run by run, and where it changed for good\n{in_words(row)}\n"
         + printable(
-            f"{binary} on machine {machine}: {fingerprint.get('cpu_model', 'unknown CPU')}, "
-            f"{fingerprint.get('filesystem', 'several file systems')}"
+            f"{binary} on any machine"
+            if machine is None
+            else f"{binary} on machine {machine}: {described_machine(fingerprint)}"
         )
     )
     figure = draw(samples, changes, title)
@@ -52,6 +53,15 @@ def plot(history, arguments):
     return 0
 
 
+def described_machine(fingerprint):
+    if "cpu_model" not in fingerprint:  # of another suite
+        return ", ".join(
+            f"{key} {fingerprint[key]}" for key in ("host_name", "num_cpus") if key in fingerprint
+        )
+    filesystem = fingerprint.get("filesystem", "several file systems")
+    return f"{fingerprint['cpu_model']}, {filesystem}"
+
+
 def of_one_dataset(history, machine, binary, row):
     """([Sample] of the runs that measured what the newest one did, how many others there are)."""
     contexts = history.contexts(machine, binary)
@@ -62,7 +72,8 @@ def of_one_dataset(history, machine, binary, row):
 
 
 def choose(history, arguments):
-    """(machine, its fingerprint, binary, row): the only ones that the arguments leave."""
+    """(machine, its fingerprint, binary, row): the only ones that the arguments leave. With
+    --any-machine the machine is None."""
     from pagestall_tools.history.command import one_machine
 
     machines = history.machines()
@@ -82,10 +93,17 @@ def choose(history, arguments):
     if len(rows) > 1:
         raise BadInput(f"plot '{arguments.row}': {len(rows)} rows match; {listed(found)}")
     for option, several in (("--machine", ids), ("--binary", binaries)):
-        if len(several) > 1:
+        if len(several) > 1 and not (option == "--machine" and arguments.any_machine):
             raise BadInput(
                 f"plot '{arguments.row}': say {option}, one of: {printable(', '.join(several))}"
             )
+    if arguments.any_machine and arguments.machine is None:
+        return None, {}, binaries[0], rows[0]
+    if not machines[ids[0]] and not arguments.any_machine:
+        raise BadInput(
+            f"plot '{arguments.row}': machine unknown: these runs may be of several; plot them "
+            "all the same with --any-machine"
+        )
     return ids[0], machines[ids[0]], binaries[0], rows[0]
 
 

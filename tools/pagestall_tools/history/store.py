@@ -7,17 +7,17 @@ import hashlib
 import json
 import statistics
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, or_, select
 
+from pagestall_tools.entries import Repetition
 from pagestall_tools.history import schema
-from pagestall_tools.history.database import Database
+from pagestall_tools.history.database import Database, NotBegun
 from pagestall_tools.history.dates import date_of, utc
 from pagestall_tools.history.schema import ERRORS, MACHINES, NOISE, REPETITIONS, RUNS
 from pagestall_tools.machine import fingerprint, machine_id
-from pagestall_tools.runs import NOT_AVAILABLE, BadInput
+from pagestall_tools.runs import ANSWERS, BadInput
 
-# What is "not available here" is no failure.
-IS_FAILURE = ~ERRORS.c.message.startswith(NOT_AVAILABLE, autoescape=True)
+IS_FAILURE = and_(*(~ERRORS.c.message.startswith(one, autoescape=True) for one in ANSWERS))
 
 # A row that failed in some of a run's repetitions is no measurement: the others are not what
 # they would be without.
@@ -27,6 +27,9 @@ IS_WHOLE = (
     .correlate(REPETITIONS)
     .exists()
 )
+
+# Rows that were skipped stand as 0 in a history from before that was known.
+IS_TIME = or_(REPETITIONS.c.seconds > 0, REPETITIONS.c.row.contains("/manual_time"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +51,11 @@ class Sample:
     run: int  # its key
     date: datetime.datetime
     commit: str
-    seconds: list
+    repetitions: list  # [Repetition], without their CPU time
+
+    @property
+    def seconds(self):
+        return [one.seconds for one in self.repetitions]
 
     @property
     def median(self):
@@ -77,7 +84,7 @@ class Store:
             with database.transaction("create history", writes=True) as connection:
                 known = schema.create(connection, database)
         if known is None:
-            raise BadInput(
+            raise NotBegun(
                 f"open history '{database}': no history in it; tools/pagestall history add "
                 "RUN.json begins one"
             )
@@ -106,9 +113,12 @@ class Store:
         }
         with self.database.transaction(f"add '{run.path}' to", writes=True) as connection:
             its_key = select(RUNS.c.id).where(RUNS.c.digest == row["digest"])
-            if connection.scalar(its_key) is not None:
-                return False
             self._add_machine(connection, machine, fingerprint(run.context))
+            if (known := connection.scalar(its_key)) is not None:
+                # It may have been added when its machine was told by less.
+                its_machine = RUNS.update().where(RUNS.c.id == known).values(machine=machine)
+                connection.execute(its_machine.where(RUNS.c.machine != machine))
+                return False
             insert = self.database.insert(RUNS).values(row).on_conflict_do_nothing()
             if connection.execute(insert).rowcount == 0:
                 return False  # somebody was quicker
@@ -179,17 +189,17 @@ class Store:
         query = (
             select(REPETITIONS.c.row, RUNS.c.binary)
             .join(RUNS, RUNS.c.id == REPETITIONS.c.run)
-            .where(RUNS.c.machine == machine, IS_WHOLE)
+            .where(RUNS.c.machine == machine, IS_WHOLE, IS_TIME)
             .distinct()
         )
         return sorted(map(tuple, self._read(query)))
 
     def contexts(self, machine, binary, before=None):
-        """{key: context} of its runs on the machine, in order of date; of those that were made
-        before a Run (or in the same second) if it is given."""
-        query = select(RUNS.c.id, RUNS.c.context).where(
-            RUNS.c.machine == machine, RUNS.c.binary == binary
-        )
+        """{key: context} of its runs on the machine (None: any), in order of date; of those that
+        were made before a Run (or in the same second) if it is given."""
+        query = select(RUNS.c.id, RUNS.c.context).where(RUNS.c.binary == binary)
+        if machine is not None:
+            query = query.where(RUNS.c.machine == machine)
         if before is not None:
             query = query.where(RUNS.c.date <= date_of(before), RUNS.c.digest != digest(before))
         return dict(map(tuple, self._read(query.order_by(RUNS.c.date, RUNS.c.id))))
@@ -203,19 +213,22 @@ class Store:
         query = (
             select(RUNS.c.id, RUNS.c.date, RUNS.c.commit, REPETITIONS, age.label("age"))
             .join(RUNS, RUNS.c.id == REPETITIONS.c.run)
-            .where(RUNS.c.id.in_(runs), IS_WHOLE)
+            .where(RUNS.c.id.in_(runs), IS_WHOLE, IS_TIME)
         )
         if row is not None:
             query = query.where(REPETITIONS.c.row == row)
         ranked = query.subquery()
-        columns = (ranked.c.row, ranked.c.id, ranked.c.date, ranked.c.commit, ranked.c.seconds)
-        query = select(*columns).order_by(ranked.c.row, ranked.c.age.desc(), ranked.c.index)
+        of_run = (ranked.c.row, ranked.c.id, ranked.c.date, ranked.c.commit)
+        of_repetition = (ranked.c.seconds, ranked.c.counters, ranked.c.index)
+        order = (ranked.c.row, ranked.c.age.desc(), ranked.c.index)
+        query = select(*of_run, *of_repetition).order_by(*order)
         if last is not None:
             query = query.where(ranked.c.age <= last)
         samples = {}
-        for its_row, run, date, commit, seconds in self._read(query):
+        for its_row, run, date, commit, *one in self._read(query):
             known = samples.setdefault(its_row, {})
-            known.setdefault(run, Sample(run, date, commit, [])).seconds.append(seconds)
+            its = known.setdefault(run, Sample(run, date, commit, []))
+            its.repetitions.append(Repetition(*one))
         return {its_row: list(known.values()) for its_row, known in samples.items()}
 
     def failures(self, runs):

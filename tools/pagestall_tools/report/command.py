@@ -19,6 +19,7 @@ import dataclasses
 import os
 import pathlib
 
+from pagestall_tools import left_out
 from pagestall_tools import runs as runs_of
 from pagestall_tools.runs import MOST_COUNTED, BadInput
 from pagestall_tools.whole_file import write_whole
@@ -36,10 +37,9 @@ def add_arguments(parser):
 
 
 def run(arguments):
-    runs = {
-        label: credible(runs_of.read(path))
-        for label, path in zip(labels(arguments.runs), arguments.runs)
-    }
+    read = [runs_of.read(path) for path in arguments.runs]
+    left_out.show(*read)
+    runs = dict(zip(labels(arguments.runs), map(credible, read)))
     output = pathlib.Path(arguments.output or pathlib.Path(arguments.runs[0]).with_suffix(".html"))
     if any(is_same(output, path) for path in arguments.runs):
         raise BadInput(f"write '{output}': it is a run to read; name another file with -o")

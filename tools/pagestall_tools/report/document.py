@@ -10,7 +10,7 @@ from pagestall_tools.report.columns import columns as columns_of
 from pagestall_tools.report.gallery import Gallery
 from pagestall_tools.report.html import Html, element, page as page_of, paragraph
 from pagestall_tools.report.rows import SOURCES_OWN
-from pagestall_tools.runs import axes
+from pagestall_tools.runs import axes, is_scan
 
 
 def page(runs, png_directory=None):
@@ -18,7 +18,7 @@ def page(runs, png_directory=None):
     gallery = Gallery(png_directory)
     shown, others = {}, {}
     for label, run in runs.items():
-        whole = {row: one for row, one in run.rows.items() if row.startswith("scan/")}
+        whole = {row: one for row, one in run.rows.items() if is_scan(row)}
         swept = is_sweep(whole)
         rest = {row: one for row, one in run.rows.items() if swept or row not in whole}
         shown[label] = dataclasses.replace(run, rows={} if swept else whole)
@@ -115,7 +115,7 @@ def about(runs):
         facts = [
             known.get("host_name"),
             known.get("cpu_model"),
-            f"{known['cpus_online']} CPUs" if "cpus_online" in known else None,
+            f"{cpus} CPUs" if (cpus := known.get("cpus_online", known.get("num_cpus"))) else None,
             known.get("kernel"),
             known.get("filesystem"),
             f"read-ahead {known['device_read_ahead_kib']} KiB"

@@ -4,22 +4,21 @@ from pagestall_tools import words
 from pagestall_tools.medians import figures, median
 from pagestall_tools.report import pictures
 from pagestall_tools.report.html import Html, figure, paragraph, section, side_by_side, table
-from pagestall_tools.report.rows import repetitions_of, rows_of, runs_with
+from pagestall_tools.report.rows import repetitions_of, rows_of, runs_with, suite_family
 from pagestall_tools.runs import axes, values
-from pagestall_tools.words import family
 
 # A family of lookups, and one whose time is the 99th percentile of the same lookups' latency.
 LOOKUPS = {"lookup", "lookup_p99"}
 
 
 def are_in(runs):
-    return any(family(row) == "lookup" for run in runs.values() for row in run.rows)
+    return any(suite_family(row) == "lookup" for run in runs.values() for row in run.rows)
 
 
 def lookups_section(runs, gallery):
     if not are_in(runs):
         return Html("")
-    rows = rows_of(runs, lambda row: family(row) == "lookup")
+    rows = rows_of(runs, lambda row: suite_family(row) == "lookup")
     having = runs_with(runs, rows)
     drawn, tables = [], []
     for kind in dict.fromkeys(map(kind_of, rows)):

@@ -5,8 +5,8 @@ from pagestall_tools.medians import figures, median
 from pagestall_tools.report import pictures
 from pagestall_tools.report.html import Html, element, figure, section, side_by_side, table
 from pagestall_tools.report.lookups import LOOKUPS
-from pagestall_tools.report.rows import differing, headings, labels, repetitions_of, rows_of
-from pagestall_tools.report.rows import runs_with
+from pagestall_tools.report.rows import headings, repetitions_of, rows_of, runs_with
+from pagestall_tools.report.rows import suite_family, told_apart
 from pagestall_tools.report.times import TIMES
 from pagestall_tools.runs import axes, values
 from pagestall_tools.words import family
@@ -29,24 +29,26 @@ QUESTIONS = {
 
 def questions_section(runs, gallery):
     asked = dict.fromkeys(
-        family(row)
+        (suite_family(row), family(row))
         for run in runs.values()
         for row in run.rows
-        if family(row) not in TIMES and family(row) not in LOOKUPS
+        if suite_family(row) not in TIMES and suite_family(row) not in LOOKUPS
     )
-    known = [one for one in QUESTIONS if one in asked]
+    known = [(one, one) for one in QUESTIONS if (one, one) in asked]
     parts = [
         part
-        for index, one in enumerate(known + [one for one in asked if one not in QUESTIONS])
-        for part in question(runs, one, gallery, f"questions-{index}")
+        for index, one in enumerate(known + [one for one in asked if one not in known])
+        for part in question(runs, *one, gallery, f"questions-{index}")
     ]
     return section("Questions: what changes the hazard", *parts) if parts else Html("")
 
 
-def question(runs, asked, gallery, name):
-    rows = rows_of(runs, lambda row: family(row) == asked)
+def question(runs, asked, named, gallery, name):
+    """`asked` is None of another suite's rows of that name."""
+    rows = rows_of(runs, lambda row: (suite_family(row), family(row)) == (asked, named))
     having = runs_with(runs, rows)
-    title = QUESTIONS.get(asked, f"Rows of the family {asked.replace('_', ' ')}")
+    shown = named.replace("_", " ") if asked else named
+    title = QUESTIONS.get(asked, f"Rows of the family {shown}")
     drawn = [
         figure(picture(run, rows, gallery, f"{name}-{index}"), label if len(having) > 1 else "")
         for index, (label, run) in enumerate(having.items())
@@ -60,12 +62,12 @@ def picture(run, rows, gallery, picture_name):
     rows = [row for row in rows if row in run.rows]
     cold = [row for row in rows if axes(row).get("cache") == "cold"]
     rows = cold or rows
-    names = differing(rows) or ["exec"]
+    names, texts = told_apart(rows)
     lines = []
     for row in rows:
         said = [
-            text if name in ("exec", "io") else f"{words.axis(name)}: {text}"
-            for name, text in zip(names, labels(row, names))
+            text if name in ("exec", "io", "row") else f"{words.axis(name)}: {text}"
+            for name, text in zip(names, texts[row])
         ]
         hue = pictures.colour(axes(row).get("io", ""))
         lines.append(("; ".join(said), [("", hue, run.seconds(row))]))
@@ -76,7 +78,7 @@ def picture(run, rows, gallery, picture_name):
 
 
 def times_table(having, rows):
-    names = differing(rows) or ["exec"]
+    names, texts = told_apart(rows)
     blocked = any(
         "blocked_ms" in one.counters
         for run in having.values()
@@ -86,7 +88,7 @@ def times_table(having, rows):
     own = ["median, s", "minimum, s"] + (["blocked, ms"] if blocked else [])
     lines = []
     for row in rows:
-        line = labels(row, names)
+        line = list(texts[row])
         for run in having.values():
             measured = figures(run.rows.get(row, []))
             line.append(words.cell(median(measured, "s")))

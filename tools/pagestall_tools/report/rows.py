@@ -6,6 +6,16 @@ from pagestall_tools.runs import axes
 # Axes of a source: of what size its reads are, and how many ahead.
 SOURCES_OWN = ("buffer_kib", "chunk_kib", "ahead")
 
+# What Google Benchmark adds to a name of how a row is timed.
+ITS_TIMES = {"real_time", "manual_time", "process_time"}
+
+
+def suite_family(row):
+    """None of a row of another suite, whatever it is called: this one's all say what runs them,
+    and on what or for how long."""
+    known = axes(row)
+    return words.family(row) if "exec" in known and {"files", "ms"} & known.keys() else None
+
 
 def differing(rows):
     """The names of axes in which rows differ, in the rows' order; a source's own only if rows of
@@ -29,6 +39,20 @@ def is_of_source(name, all_axes):
 def labels(row, names):
     known = axes(row)
     return [words.value(name, known.get(name, "–")) for name in names]
+
+
+def is_all_axes(row):
+    parts = [one for one in row.split("/")[1:] if one not in ITS_TIMES]
+    return bool(parts) and all(":" in one for one in parts)
+
+
+def told_apart(rows):
+    """(headings, {row: as many texts}): the axes in which they differ, else their names."""
+    names = differing(rows) or ["exec"]
+    texts = {row: labels(row, names) for row in rows}
+    if not all(map(is_all_axes, rows)) or len(set(map(tuple, texts.values()))) < len(rows):
+        return ["row"], {row: [row] for row in rows}
+    return names, texts
 
 
 def headings(names, own, runs):

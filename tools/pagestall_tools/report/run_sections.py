@@ -7,7 +7,7 @@ import statistics
 from pagestall_tools.report import pictures
 from pagestall_tools.report.html import Html, element, figure, paragraph
 from pagestall_tools.report.html import section, side_by_side, table
-from pagestall_tools.runs import NOT_AVAILABLE, axes
+from pagestall_tools.runs import NOT_AVAILABLE, axes, is_failure
 
 # Of no use to a reader.
 LEFT_OUT = {"caches", "json_schema_version"}
@@ -75,16 +75,16 @@ def text(value):
 
 
 def failures_section(runs):
-    """Failures, and apart from them what cannot run on the machine, which is an answer."""
-    failed, unavailable = [], []
+    """Failures, and apart from them what is an answer: what cannot run on the machine, and what
+    the benchmark or its options left out."""
+    failed, unavailable, skipped = [], [], []
     for label, run in runs.items():
         begun = attempts(run)
         for (row, message), count in run.errors.items():
-            answer = message.startswith(NOT_AVAILABLE)
-            reason = message.removeprefix(NOT_AVAILABLE) if answer else message
-            line = [row, reason, f"{count} of {begun[row]}"]
+            line = [row, message.removeprefix(NOT_AVAILABLE), f"{count} of {begun[row]}"]
             line += [label] if len(runs) > 1 else []
-            (unavailable if answer else failed).append(line)
+            is_here = unavailable if message.startswith(NOT_AVAILABLE) else skipped
+            (failed if is_failure(message) else is_here).append(line)
     heads = [["row", "why", "repetitions", *["file"] * (len(runs) > 1)]]
     parts = []
     if failed:
@@ -102,6 +102,12 @@ def failures_section(runs):
             paragraph("What this machine cannot run: no failure."),
             table(heads, unavailable, texts=2, long={0, 1}),
         ]
+    if skipped:
+        parts += [
+            element("h3", "Skipped"),
+            paragraph("What the benchmark skipped, or wrote no repetition of: no failure."),
+            table(heads, skipped, texts=2, long={0, 1}),
+        ]
     return section("What was not measured", *parts) if parts else Html("")
 
 
@@ -118,5 +124,5 @@ def failure_count(runs):
         count
         for run in runs.values()
         for (_, message), count in run.errors.items()
-        if not message.startswith(NOT_AVAILABLE)
+        if is_failure(message)
     )

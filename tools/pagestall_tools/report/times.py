@@ -4,9 +4,8 @@ from pagestall_tools import words
 from pagestall_tools.medians import figures, median
 from pagestall_tools.report.html import Html, paragraph, section, table
 from pagestall_tools.report.rows import differing, headings, labels, repetitions_of, rows_of
-from pagestall_tools.report.rows import runs_with
+from pagestall_tools.report.rows import runs_with, suite_family
 from pagestall_tools.runs import axes
-from pagestall_tools.words import family
 
 # Families whose time is a stall or a latency.
 TIMES = {
@@ -24,7 +23,7 @@ SHAPE = ("ms", "files", "mib", "stride")
 
 def times_section(runs):
     groups = [
-        rows_of(runs, lambda row, begin=begin: family(row) in TIMES and row.startswith(begin))
+        rows_of(runs, lambda row, begin=begin: suite_family(row) in TIMES and row.startswith(begin))
         for begin in ("stall", "blocked", "tenant")
     ]
     made = [times_table(runs, rows) for rows in (groups[0] + groups[1], groups[2]) if rows]
@@ -46,7 +45,7 @@ def shape_of(row):
 
 def times_table(runs, rows):
     having = runs_with(runs, rows)
-    families = [one for one in TIMES if any(family(row) == one for row in rows)]
+    families = [one for one in TIMES if any(suite_family(row) == one for row in rows)]
     loads = list(dict.fromkeys(row.split("/", 1)[-1] for row in rows))
     whole = [f"{families[0]}/{load}" for load in loads]
     names = differing(whole) or ["exec"]

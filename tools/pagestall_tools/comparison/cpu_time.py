@@ -1,0 +1,25 @@
+"""Compares by CPU time in place of the clock."""
+
+import dataclasses
+
+from pagestall_tools.runs import UNREADABLE
+
+
+def add_cpu_time(parser):
+    parser.add_argument(
+        "--cpu-time", action="store_true",
+        help="compare cpu_time in place of real_time: that of rows that are timed by it (their "
+        "names do not end with /real_time or /manual_time)",
+    )  # fmt: skip
+
+
+def in_cpu_time(run):
+    """The Run with each repetition's cpu_time as its time. One without is no measurement."""
+    rows, errors = {}, dict(run.errors)
+    for row, repetitions in run.rows.items():
+        known = [one for one in repetitions if one.cpu_seconds]
+        if len(known) < len(repetitions):
+            errors[row, f"{UNREADABLE}no cpu_time above 0"] = len(repetitions) - len(known)
+        if known:
+            rows[row] = [dataclasses.replace(one, seconds=one.cpu_seconds) for one in known]
+    return dataclasses.replace(run, rows=rows, errors=errors)
