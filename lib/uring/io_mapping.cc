@@ -43,12 +43,11 @@ constexpr uint64_t kMostAtOnce = uint64_t{1} << 30;
 // What costs less to copy than a thread to hand it to.
 constexpr size_t kSmallBytes = size_t{64} << 10;
 
-// How many of the kernel's threads may sleep for one mapping. The ring has them
-// for 32 such (io_ring.cc), so that a file whose storage hangs leaves enough to
-// others. Of those, how many may read ahead, so that what is requested does not
-// wait for that.
+// How many of the kernel's threads may sleep for what was requested of one
+// mapping, and as many more for what is read ahead, so that the one does not
+// wait for the other. The ring has them for 16 such (io_ring.cc), so that a
+// file whose storage hangs leaves enough to others.
 constexpr size_t kThreads = 8;
-constexpr size_t kThreadsAhead = 4;
 
 // How often a range that could not be mapped, but then be read, is mapped
 // again.
@@ -71,9 +70,8 @@ class IoMapping::State final : public std::enable_shared_from_this<State> {
         mapping_(std::make_shared<const Mapping>(std::move(mapping))),
         gate_(*file_, *mapping_),
         options_(options),
-        lane_(IoRing::MakeLane(options.random ? kThreads
-                                              : kThreads - kThreadsAhead)),
-        ahead_lane_(IoRing::MakeLane(kThreadsAhead)),
+        lane_(IoRing::MakeLane(kThreads)),
+        ahead_lane_(IoRing::MakeLane(kThreads)),
         reads_lane_(file_->ReadsWithoutWait() ? nullptr : lane_) {}
 
   uint64_t size() const { return mapping_->bytes().size(); }

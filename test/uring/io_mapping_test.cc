@@ -183,9 +183,9 @@ class HungAheadTest : public IoMappingTest {
 
   void SetUp() override {
     IoMappingTest::SetUp();
-    directory_.Write("file", std::vector<uint8_t>(16 * kMib));
+    directory_.Write("file", std::vector<uint8_t>(24 * kMib));
     std::string hang = "--hang_at=";
-    for (size_t at = 4 * kMib; at < 16 * kMib; at += 2 * kMib) {
+    for (size_t at = 4 * kMib; at < 24 * kMib; at += 2 * kMib) {
       hang += "file:" + std::to_string(at) + ",";
     }
     hang.pop_back();
