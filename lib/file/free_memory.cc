@@ -49,9 +49,10 @@ struct Group {
 
 std::vector<Group> OurGroups() {
   std::vector<Group> groups;
-  for (const auto& [directory, unified] : ControlGroups("memory")) {
+  for (const ControlGroup& group : ControlGroups("memory")) {
+    const bool unified = group.unified;
     const auto number = [&](const char* name) {
-      return ReadNumber(absl::StrCat(directory, "/", name));
+      return ReadNumber(absl::StrCat(group.directory, "/", name));
     };
     const auto limit =  // or "max"
         number(unified ? "memory.max" : "memory.limit_in_bytes");

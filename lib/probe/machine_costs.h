@@ -9,7 +9,8 @@ namespace pagestall {
 
 // What the machine takes for what everything here is made of, now and on this
 // thread's CPU: where page tables are kept by a hypervisor in software, say, a
-// mapping costs what no name of a CPU explains. Medians of some batches.
+// mapping costs what no name of a CPU explains. The least of some batches, for
+// others may run meanwhile.
 struct MachineCosts {
   std::chrono::nanoseconds system_call;  // that does nothing: getppid(2)
   // The first write to a page of memory of one's own.
@@ -21,7 +22,7 @@ struct MachineCosts {
   std::chrono::nanoseconds first_touch;
 };
 
-// Takes some milliseconds and 8 MiB.
+// Takes some 50 ms at most, and 4 MiB.
 absl::StatusOr<MachineCosts> MeasureMachineCosts();
 
 }  // namespace pagestall

@@ -174,6 +174,20 @@ def test_run_without_scans_is_one_clear_line(scratch):
     assert "aggregates" not in line
 
 
+def test_memory_below_is_named(scratch):
+    run = {
+        "context": {"unknown_below_a": "the server of nfs4", "unknown_below": "loop0"},
+        "benchmarks": [repetition("seq", "mmap", "cold", 1000)],
+    }
+    path = scratch / "run.json"
+    path.write_text(json.dumps(run))
+    done = subprocess.run([ROOT / "tools/table", path], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-2:] == [
+        "Cold here, unknown below: loop0 may have answered from memory.",
+        "Cold here, unknown below in a: the server of nfs4 may have answered from memory.",
+    ]
+
+
 def test_reader_may_stop_early(scratch):
     table(scratch, [repetition("seq", f"read{index}", "cold", 1000) for index in range(5000)])
     done = subprocess.run(

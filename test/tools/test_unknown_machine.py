@@ -57,6 +57,18 @@ def test_clock_rate_load_and_version_are_no_other_machine(scratch):
     assert pagestall("gate", a, b).returncode == 0
 
 
+def test_machine_that_takes_far_longer_for_a_system_call_is_another():
+    from pagestall_tools.machine import differences
+
+    one, other = ({**THIS_SUITES, "cost_system_call_ns": str(ns)} for ns in (100, 290))
+    assert not differences(one, other)
+    far = {**THIS_SUITES, "cost_system_call_ns": "301"}
+    assert differences(one, far) == ["cost_system_call_ns: 100 / 301"]
+    assert not differences(one, THIS_SUITES), "a run of before they were measured"
+    limited = {**THIS_SUITES, "cpu_limit": "1.5"}
+    assert differences(THIS_SUITES, limited) == ["cpu_limit: unknown / 1.5"]
+
+
 @pytest.mark.parametrize("context", UNKNOWN)
 def test_unknown_machine_is_refused_unless_that_is_allowed(scratch, context):
     a = write(scratch / "a.json", rows("BM_A", 50), context=context)

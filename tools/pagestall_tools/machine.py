@@ -9,9 +9,12 @@ from pagestall_tools.words import natural
 
 # Keys of a run's context that are the machine's and the build's.
 MACHINE = [
-    "cpu_model", "cpus_online", "memory_mib", "memory_limit_mib", "hypervisor", "page_bytes",
-    "build_type",
+    "cpu_model", "cpus_online", "cpu_limit", "memory_mib", "memory_limit_mib", "hypervisor",
+    "page_bytes", "build_type",
 ]  # fmt: skip
+
+# What a system call and faults take, in ns: no two measurements of one machine differ as much.
+COSTS, MOST_TIMES = "cost_", 3
 
 # Those of a directory; with several, each has "_" and the directory's name behind it.
 STORAGE = ["filesystem", "device_read_ahead_kib", "device"]
@@ -106,8 +109,18 @@ def machine_id(context):
 
 
 def differences(a, b):
-    """ "cpu_model: X / Y" for each part of two contexts' fingerprints that is not the same."""
-    return differing(fingerprint(a), fingerprint(b))
+    """ "cpu_model: X / Y" for each part of two contexts' fingerprints that is not the same, and
+    for what takes one of them far longer."""
+    known = [{key: one[key] for key in one if key.startswith(COSTS)} for one in (a, b)]
+    both = known[0].keys() & known[1].keys()
+    return differing(fingerprint(a), fingerprint(b)) + [
+        f"{key}: {a[key]} / {b[key]}" for key in sorted(both) if is_far(a[key], b[key])
+    ]
+
+
+def is_far(a, b):
+    numbers = [natural(str(one), digits=15) or 0 for one in (a, b)]
+    return max(numbers) > MOST_TIMES * max(1, min(numbers))
 
 
 def build_differences(a, b):

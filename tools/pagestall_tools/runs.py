@@ -274,6 +274,17 @@ def collect(run):
     }
 
 
+def unknown_below(run):
+    """A sentence for each directory of the run whose storage has a memory of its own."""
+    key = "unknown_below"
+    return [
+        f"Cold here, unknown below{name.removeprefix(key).replace('_', ' in ', 1)}: "
+        f"{who} may have answered from memory."
+        for name, who in sorted(run.context.items())
+        if name == key or name.startswith(f"{key}_")
+    ]
+
+
 def values(repetitions, key):
     """What is known of `key`."""
     return [one[key] for one in repetitions if key in one]

@@ -7,7 +7,7 @@ import statistics
 from pagestall_tools.report import pictures
 from pagestall_tools.report.html import Html, element, figure, paragraph
 from pagestall_tools.report.html import section, side_by_side, table
-from pagestall_tools.runs import NOT_AVAILABLE, axes, is_failure
+from pagestall_tools.runs import NOT_AVAILABLE, axes, is_failure, unknown_below
 
 # Of no use to a reader.
 LEFT_OUT = {"caches", "json_schema_version"}
@@ -63,7 +63,10 @@ def machine_section(runs):
         for key in sorted(keys)
     ]
     heads = [["", *(runs if len(runs) > 1 else [""])]]
-    return section("The machine", table(heads, rows, long=range(1, len(runs) + 1)))
+    below = dict.fromkeys(line for run in runs.values() for line in unknown_below(run))
+    return section(
+        "The machine", *map(paragraph, below), table(heads, rows, long=range(1, len(runs) + 1))
+    )
 
 
 def text(value):
