@@ -443,6 +443,7 @@ TEST_F(IoRingTest, CancelledWhileOthersWaitLeavesTheirOrder) {
   const auto lane = IoRing::MakeLane(1);
   const auto pipe = OpenSilentPipe();
   std::vector<IoRing::Ticket> reads;
+  reads.reserve(9);
   for (int i = 0; i < 9; ++i) {
     reads.push_back(ring_->StartRead(
         pipe, SharedBuffer(PageBuffer(1)), 0, 0,
