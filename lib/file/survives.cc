@@ -11,6 +11,11 @@
 #include <cstddef>
 #include <vector>
 
+// clone(2) by the name that ThreadSanitizer does not replace: it takes each
+// clone() for a fork(), after which it knows of no lock any more.
+extern "C" int __clone(int (*run)(void*), void* stack, int flags,  // NOLINT
+                       void* argument, ...);
+
 namespace pagestall {
 namespace {
 
@@ -21,7 +26,6 @@ int Make(void* calls) {
   const rlimit none = {0, 0};
   syscall(SYS_prlimit64, 0, RLIMIT_CORE, &none, nullptr);
   (*static_cast<absl::FunctionRef<void()>*>(calls))();
-  syscall(SYS_exit_group, 0);
   return 0;
 }
 
@@ -37,8 +41,8 @@ bool SurvivesCalls(absl::FunctionRef<void()> calls) {
   sigdelset(&all, SIGSYS);
   pthread_sigmask(SIG_SETMASK, &all, &former);
   const int saved = errno;
-  const pid_t child =
-      clone(Make, stack.data() + stack.size(), CLONE_VM | CLONE_VFORK, &calls);
+  const pid_t child = __clone(Make, stack.data() + stack.size(),
+                              CLONE_VM | CLONE_VFORK, &calls);
   errno = saved;
   pthread_sigmask(SIG_SETMASK, &former, nullptr);
   if (child < 0) return true;
