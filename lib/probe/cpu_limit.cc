@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
@@ -34,21 +35,38 @@ std::optional<double> LimitOf(const ControlGroup& group) {
   return static_cast<double>(*quota) / static_cast<double>(*period);
 }
 
+// Found once: a window begins and ends with what has been used of them, and
+// their files take longer to find than to read.
+struct Limited {
+  ControlGroup group;
+  double cpus = 0;
+};
+
+const std::vector<Limited>& LimitedGroups() {
+  static const std::vector<Limited> limited = [] {
+    std::vector<Limited> found;
+    for (const ControlGroup& group : ControlGroups("cpu")) {
+      if (const auto cpus = LimitOf(group)) found.push_back({group, *cpus});
+    }
+    return found;
+  }();
+  return limited;
+}
+
 }  // namespace
 
 std::optional<double> CpuLimit() {
   std::optional<double> least;
-  for (const ControlGroup& group : ControlGroups("cpu")) {
-    const std::optional<double> limit = LimitOf(group);
-    if (limit) least = std::min(*limit, least.value_or(*limit));
+  for (const Limited& limited : LimitedGroups()) {
+    least = std::min(limited.cpus, least.value_or(limited.cpus));
   }
   return least;
 }
 
 std::optional<std::chrono::microseconds> ThrottledTime() {
   std::optional<std::chrono::microseconds> sum;
-  for (const ControlGroup& group : ControlGroups("cpu")) {
-    if (!LimitOf(group)) continue;
+  for (const Limited& limited : LimitedGroups()) {
+    const ControlGroup& group = limited.group;
     const auto line =
         ProcLine(group.directory + "/cpu.stat",
                  group.unified ? "throttled_usec " : "throttled_time ");
