@@ -11,6 +11,10 @@ inline constexpr bool kSanitized = true;
 inline constexpr bool kSanitized = false;
 #endif
 
+// Why the threads of a sanitized process cannot be counted.
+inline constexpr const char* kOwnThread =
+    "a sanitizer's own thread works meanwhile";
+
 }  // namespace pagestall
 
 #endif  // PAGESTALL_TEST_SANITIZED_H_

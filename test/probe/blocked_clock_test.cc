@@ -32,6 +32,9 @@ using testing::Ge;
 using testing::Le;
 using testing::Lt;
 
+// A thread sleeps longer than it asked to where others have the CPU: so what
+// counts is at most the time that has passed, and what does not count is less
+// than half of what would have.
 class BlockedClockTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -40,13 +43,22 @@ class BlockedClockTest : public testing::Test {
     clock_ = *std::move(clock);
   }
 
+  static std::chrono::nanoseconds Passed(
+      std::chrono::steady_clock::time_point since) {
+    return std::chrono::steady_clock::now() - since;
+  }
+  // Since before the clock was started.
+  std::chrono::nanoseconds Passed() const { return Passed(start_); }
+
+  std::chrono::steady_clock::time_point start_ =
+      std::chrono::steady_clock::now();
   std::unique_ptr<BlockedClock> clock_;
 };
 
 TEST_F(BlockedClockTest, SleepCounts) {
   std::this_thread::sleep_for(50ms);
   const BlockedTime blocked = *clock_->Elapsed();
-  EXPECT_THAT(blocked.at_least, AllOf(Ge(49ms), Lt(75ms)));
+  EXPECT_THAT(blocked.at_least, AllOf(Ge(49ms), Le(Passed())));
   EXPECT_EQ(blocked.at_most, blocked.at_least);
 }
 
@@ -54,7 +66,7 @@ TEST_F(BlockedClockTest, ComputingDoesNotCountHoweverBusyTheMachine) {
   const Busy others(4);
   const auto clock = BlockedClock::Start();  // to start threads may sleep
   ComputeFor(100ms);
-  EXPECT_THAT((*clock)->Elapsed()->at_most, Lt(2ms));
+  EXPECT_THAT((*clock)->Elapsed()->at_most, Lt(50ms));
 }
 
 TEST_F(BlockedClockTest, WaitForEventsDoesNotCount) {
@@ -62,7 +74,7 @@ TEST_F(BlockedClockTest, WaitForEventsDoesNotCount) {
   asio::steady_timer timer(context, 100ms);
   timer.async_wait([](const asio::error_code& /*error*/) {});
   context.run();
-  EXPECT_THAT(clock_->Elapsed()->at_most, Lt(2ms));
+  EXPECT_THAT(clock_->Elapsed()->at_most, Lt(50ms));
 }
 
 TEST_F(BlockedClockTest, WaitForAnotherThreadsPostDoesNotCount) {
@@ -74,7 +86,7 @@ TEST_F(BlockedClockTest, WaitForAnotherThreadsPostDoesNotCount) {
     asio::post(context, [&] { open.reset(); });
   });
   context.run();
-  EXPECT_THAT(clock_->Elapsed()->at_most, Lt(5ms));
+  EXPECT_THAT(clock_->Elapsed()->at_most, Lt(50ms));
 }
 
 TEST_F(BlockedClockTest, SleepBetweenWaitsCounts) {
@@ -91,7 +103,8 @@ TEST_F(BlockedClockTest, SleepBetweenWaitsCounts) {
   };
   next();
   context.run();
-  EXPECT_THAT(clock_->Elapsed()->at_least, AllOf(Ge(49ms), Lt(75ms)));
+  EXPECT_THAT(clock_->Elapsed()->at_least,
+              AllOf(Ge(49ms), Le(Passed() - 5 * 20ms)));
 }
 
 // More waits than there are readings: what cannot be told apart lies between
@@ -112,28 +125,30 @@ TEST_F(BlockedClockTest, BoundsHoldAmongManyShortWaits) {
   context.run();
   const BlockedTime blocked = *clock_->Elapsed();
   EXPECT_LE(blocked.at_least, blocked.at_most);
-  EXPECT_THAT(blocked.at_least, Le(60ms));
-  EXPECT_THAT(blocked.at_most, AllOf(Ge(39ms), Lt(100ms)));
+  EXPECT_THAT(blocked.at_least, Le(Passed() - 200 * 50us));
+  EXPECT_THAT(blocked.at_most, AllOf(Ge(39ms), Le(Passed())));
 }
 
 TEST_F(BlockedClockTest, ClocksOfOneThreadDoNotDisturbEachOther) {
   std::this_thread::sleep_for(20ms);
+  const auto inner_start = std::chrono::steady_clock::now();
   const auto inner = BlockedClock::Start();
   ASSERT_THAT(inner, IsOk());
   std::this_thread::sleep_for(30ms);
-  EXPECT_THAT((*inner)->Elapsed()->at_least, AllOf(Ge(29ms), Lt(49ms)));
-  EXPECT_THAT(clock_->Elapsed()->at_least, AllOf(Ge(49ms), Lt(90ms)));
+  EXPECT_THAT((*inner)->Elapsed()->at_least,
+              AllOf(Ge(29ms), Le(Passed(inner_start))));
+  EXPECT_THAT(clock_->Elapsed()->at_least, AllOf(Ge(49ms), Le(Passed())));
 }
 
 TEST_F(BlockedClockTest, OtherThreadsSleepDoesNotCount) {
   std::atomic<bool> done = false;
   std::jthread other([&] {
-    std::this_thread::sleep_for(50ms);
+    std::this_thread::sleep_for(100ms);
     done = true;
   });
   while (!done) {
   }
-  EXPECT_THAT(clock_->Elapsed()->at_most, Lt(10ms));
+  EXPECT_THAT(clock_->Elapsed()->at_most, Lt(50ms));
 }
 
 TEST_F(BlockedClockTest, FaultOnASlowFileCounts) {
@@ -145,14 +160,16 @@ TEST_F(BlockedClockTest, FaultOnASlowFileCounts) {
   const auto mapping = Mapping::Map(*file);
   ASSERT_THAT(mapping, IsOk());
 
+  const auto start = std::chrono::steady_clock::now();
   const auto clock = BlockedClock::Start();
   const volatile uint8_t cold = mapping->bytes()[0];
-  EXPECT_THAT((*clock)->Elapsed()->at_least, AllOf(Ge(kDelay), Lt(2 * kDelay)));
+  EXPECT_THAT((*clock)->Elapsed()->at_least,
+              AllOf(Ge(kDelay), Le(Passed(start))));
   EXPECT_EQ(cold, 0);
 
   const auto again = BlockedClock::Start();
   const volatile uint8_t warm = mapping->bytes()[0];
-  EXPECT_THAT((*again)->Elapsed()->at_most, Lt(2ms));
+  EXPECT_THAT((*again)->Elapsed()->at_most, Lt(kDelay / 2));
   EXPECT_EQ(warm, 0);
 }
 
@@ -168,41 +185,41 @@ TEST_F(BlockedClockTest, LoopWithinALoopCounts) {
   asio::io_context context;
   asio::steady_timer timer(context, 10ms);
   timer.async_wait([&](const asio::error_code& /*error*/) {
-    RunLoopOfItsOwn(50ms);
-    timer.expires_after(200ms);
+    RunLoopOfItsOwn(200ms);
+    timer.expires_after(600ms);
     timer.async_wait([](const asio::error_code& /*error*/) {});
   });
   context.run();
   EXPECT_THAT(*clock_->Elapsed(),
-              AllOf(Field(&BlockedTime::at_least, Ge(30ms)),
-                    Field(&BlockedTime::at_most, Lt(150ms))));
+              AllOf(Field(&BlockedTime::at_least, Ge(100ms)),
+                    Field(&BlockedTime::at_most, Lt(500ms))));
 }
 
 TEST_F(BlockedClockTest, LoopWithinALoopThatHasNotWaitedYetCounts) {
   asio::io_context context;
   asio::steady_timer timer(context);
-  asio::post(context, [] { RunLoopOfItsOwn(50ms); });
+  asio::post(context, [] { RunLoopOfItsOwn(200ms); });
   context.run();
-  EXPECT_THAT(clock_->Elapsed()->at_least, AllOf(Ge(30ms), Lt(100ms)));
+  EXPECT_THAT(clock_->Elapsed()->at_least, AllOf(Ge(100ms), Le(Passed())));
 }
 
 // Only the outer wait tells that the first was one within.
 TEST_F(BlockedClockTest, LoopThatTurnsOutToBeWithinAnotherCountsFromThenOn) {
   asio::io_context own;
   asio::io_context context;
-  asio::steady_timer reply(own, 50ms);
+  asio::steady_timer reply(own, 200ms);
   reply.async_wait([](const asio::error_code& /*error*/) {});
   std::optional<asio::steady_timer> timer;
   asio::post(context, [&] {
     own.run();
-    EXPECT_THAT(clock_->Elapsed()->at_least, Lt(20ms));
-    timer.emplace(context, 200ms);
+    EXPECT_THAT(clock_->Elapsed()->at_least, Lt(100ms));
+    timer.emplace(context, 600ms);
     timer->async_wait([](const asio::error_code& /*error*/) {});
   });
   context.run();
   EXPECT_THAT(*clock_->Elapsed(),
-              AllOf(Field(&BlockedTime::at_least, Ge(30ms)),
-                    Field(&BlockedTime::at_most, Lt(150ms))));
+              AllOf(Field(&BlockedTime::at_least, Ge(100ms)),
+                    Field(&BlockedTime::at_most, Lt(500ms))));
 }
 
 TEST_F(BlockedClockTest, WaitOnAnotherDescriptorThanTheGivenCounts) {
@@ -211,11 +228,11 @@ TEST_F(BlockedClockTest, WaitOnAnotherDescriptorThanTheGivenCounts) {
   const auto clock = BlockedClock::Start(own);
   ASSERT_THAT(clock, IsOk());
   struct epoll_event none {};
-  epoll_wait(others, &none, 1, 50);
-  epoll_wait(own, &none, 1, 200);
+  epoll_wait(others, &none, 1, 200);
+  epoll_wait(own, &none, 1, 600);
   EXPECT_THAT(*(*clock)->Elapsed(),
-              AllOf(Field(&BlockedTime::at_least, Ge(49ms)),
-                    Field(&BlockedTime::at_most, Lt(150ms))));
+              AllOf(Field(&BlockedTime::at_least, Ge(199ms)),
+                    Field(&BlockedTime::at_most, Lt(500ms))));
   close(own);
   close(others);
 }
@@ -234,14 +251,14 @@ TEST_F(BlockedClockTest, PlainWaitWithinAHandlerCountsAndTheLoopsDoesNot) {
   asio::io_context context;
   asio::steady_timer timer(context, 100ms);
   timer.async_wait([&](const asio::error_code& /*error*/) {
-    WaitOnADescriptorOfItsOwn(50ms);
-    timer.expires_after(300ms);
+    WaitOnADescriptorOfItsOwn(200ms);
+    timer.expires_after(600ms);
     timer.async_wait([](const asio::error_code& /*error*/) {});
   });
   context.run();
   EXPECT_THAT(*clock_->Elapsed(),
-              AllOf(Field(&BlockedTime::at_least, Ge(40ms)),
-                    Field(&BlockedTime::at_most, Lt(200ms))));
+              AllOf(Field(&BlockedTime::at_least, Ge(100ms)),
+                    Field(&BlockedTime::at_most, Lt(500ms))));
 }
 
 TEST_F(BlockedClockTest, WaitInASignalsHandlerDoesNotEndTheInterruptedOne) {
@@ -328,18 +345,19 @@ TEST_F(BlockedClockTest, IsReadByAnotherThreadInTheMidstOfASleep) {
   other.Join();
   ASSERT_THAT(first, IsOk());
   ASSERT_THAT(second, IsOk());
-  EXPECT_THAT(first->at_least, AllOf(Ge(80ms), Le(300ms)));
-  EXPECT_THAT((*second - *first).at_least, AllOf(Ge(80ms), Le(300ms)));
-  EXPECT_THAT(other.clock().Elapsed()->at_least, AllOf(Ge(299ms), Lt(400ms)));
-  EXPECT_THAT(clock_->Elapsed()->at_least, Ge(250ms)) << "its own sleep";
+  EXPECT_THAT(first->at_least, AllOf(Ge(50ms), Le(Passed())));
+  EXPECT_THAT((*second - *first).at_least, AllOf(Ge(50ms), Le(Passed())));
+  EXPECT_THAT(other.clock().Elapsed()->at_least,
+              AllOf(Ge(299ms), Le(Passed())));
+  EXPECT_THAT(clock_->Elapsed()->at_least, Ge(200ms)) << "its own sleep";
 }
 
 TEST_F(BlockedClockTest, WaitForEventsIsReadByAnotherThreadInItsMidst) {
   Measured other([] { RunLoopOfItsOwn(200ms); });
   std::this_thread::sleep_for(100ms);
-  EXPECT_THAT(other.clock().Elapsed()->at_most, Lt(20ms));
+  EXPECT_THAT(other.clock().Elapsed()->at_most, Lt(50ms));
   other.Join();
-  EXPECT_THAT(other.clock().Elapsed()->at_most, Lt(20ms));
+  EXPECT_THAT(other.clock().Elapsed()->at_most, Lt(50ms));
 }
 
 TEST_F(BlockedClockTest, SaysAfterItsThreadsEndWhatWasUntilThen) {
@@ -350,13 +368,14 @@ TEST_F(BlockedClockTest, SaysAfterItsThreadsEndWhatWasUntilThen) {
   std::this_thread::sleep_for(100ms);
   EXPECT_TRUE(other->clock().HasEnded());
   EXPECT_FALSE(other->clock().MeasuresThisThread());
-  EXPECT_THAT(other->clock().Elapsed()->at_least, AllOf(Ge(29ms), Lt(90ms)));
+  EXPECT_THAT(other->clock().Elapsed()->at_least,
+              AllOf(Ge(29ms), Lt(Passed() - 50ms)));
   EXPECT_THAT(other->clock().Usage()->voluntary_switches, AllOf(Ge(1), Lt(20)));
   other.reset();
   // Nothing of it is left to this thread.
   const auto clock = BlockedClock::Start();
   RunLoopOfItsOwn(100ms);
-  EXPECT_THAT((*clock)->Elapsed()->at_most, Lt(20ms));
+  EXPECT_THAT((*clock)->Elapsed()->at_most, Lt(50ms));
 }
 
 TEST_F(BlockedClockTest, IsRefusedInAChildWhichMayHaveItsOwn) {

@@ -75,7 +75,7 @@ void ExpectStallOf(std::chrono::nanoseconds stall, const Stalls& stalls) {
 TEST(ExecutorProbe, IdleExecutorShowsNothing) {
   const ExecutorReport report = Watch([] {});
   ASSERT_THAT(report.blocked, IsOk());
-  EXPECT_LT(report.blocked->at_most, 5ms);
+  EXPECT_LT(report.blocked->at_most, 50ms);
   EXPECT_GE(report.stalls.window, 100ms);
   const auto ticks = static_cast<size_t>(report.stalls.window / 1ms);
   EXPECT_EQ(report.stalls.lateness.size(), ticks + 1);
@@ -88,7 +88,8 @@ TEST(ExecutorProbe, SleepIsAStallAndBlocked) {
       Watch([] { std::this_thread::sleep_for(50ms); });
   ExpectStallOf(50ms, report.stalls);
   ASSERT_THAT(report.blocked, IsOk());
-  EXPECT_THAT(report.blocked->at_least, AllOf(Ge(49ms), Lt(75ms)));
+  EXPECT_THAT(report.blocked->at_least,
+              AllOf(Ge(49ms), Le(report.stalls.window)));
   EXPECT_GE(report.usage->voluntary_switches, 1);
 }
 
@@ -96,7 +97,7 @@ TEST(ExecutorProbe, ComputingIsAStallAndNotBlocked) {
   const ExecutorReport report = Watch([] { ComputeFor(50ms); });
   ExpectStallOf(50ms, report.stalls);
   ASSERT_THAT(report.blocked, IsOk());
-  EXPECT_LT(report.blocked->at_most, 5ms);
+  EXPECT_LT(report.blocked->at_most, 25ms);
 }
 
 TEST(ExecutorProbe, FaultOnASlowFileIsAStallAndBlocked) {
@@ -155,7 +156,7 @@ TEST(ExecutorProbe, EachTakeIsAWindowOfItsOwn) {
   ASSERT_THAT(reports[0].blocked, IsOk());
   ASSERT_THAT(reports[1].blocked, IsOk());
   EXPECT_GE(reports[0].blocked->at_least, 29ms);
-  EXPECT_LT(reports[1].blocked->at_most, 5ms);
+  EXPECT_LT(reports[1].blocked->at_most, 10ms);
   EXPECT_GE(reports[0].stalls.Quantile(1), 28ms);
   EXPECT_GE(reports[0].stalls.window, 55ms);
   EXPECT_GE(reports[1].stalls.window, 20ms);
@@ -165,12 +166,13 @@ TEST(ExecutorProbe, EachTakeIsAWindowOfItsOwn) {
 TEST(ExecutorProbe, LoopWithinACoroutineIsBlocked) {
   const ExecutorReport report = Watch([] {
     asio::io_context own;
-    asio::steady_timer reply(own, 50ms);
+    asio::steady_timer reply(own, 200ms);
     reply.async_wait([](const asio::error_code& /*error*/) {});
     own.run();
   });
   ASSERT_THAT(report.blocked, IsOk());
-  EXPECT_THAT(report.blocked->at_least, AllOf(Ge(30ms), Lt(150ms)));
+  EXPECT_THAT(report.blocked->at_least,
+              AllOf(Ge(100ms), Le(report.stalls.window)));
 }
 
 // Runs a context on threads of its own until it is destroyed.
@@ -228,7 +230,7 @@ TEST(ExecutorProbe, MeasuresTheWorkerWhateverThreadAsks) {
   EXPECT_THAT(within.blocked->at_least, AllOf(Ge(50ms), Le(200ms)));
   EXPECT_THAT(after.blocked->at_least, AllOf(Ge(50ms), Le(200ms)));
   EXPECT_THAT(within.blocked->at_least + after.blocked->at_least,
-              AllOf(Ge(199ms), Lt(280ms)));
+              AllOf(Ge(199ms), Le(within.stalls.window + after.stalls.window)));
   EXPECT_GE(within.stalls.StalledPercent(), 40);
   EXPECT_LE(within.stalls.StalledPercent(), 100);
   EXPECT_GE(after.stalls.StalledPercent(), 20);
@@ -360,7 +362,8 @@ TEST(ExecutorProbe, ReportsWorkersThatHaveEndedOnce) {
   running.Join();
   const ExecutorReport report = probe.Take();
   ExpectSense(report);
-  EXPECT_THAT(report.blocked->at_least, AllOf(Ge(49ms), Lt(100ms)));
+  EXPECT_THAT(report.blocked->at_least,
+              AllOf(Ge(49ms), Le(report.stalls.window)));
   EXPECT_THAT(probe.Take().blocked,
               IsError(absl::StatusCode::kFailedPrecondition,
                       HasSubstr("no thread has run the executor")));

@@ -14,6 +14,8 @@
 #include <thread>
 #include <vector>
 
+#include "test/sanitized.h"
+
 namespace pagestall {
 namespace {
 
@@ -56,6 +58,7 @@ std::optional<size_t> AwaitOthersSince(const ThreadTimes& before,
 }
 
 TEST(ThreadTimes, OthersAreThoseThatAreNewOrHaveWorked) {
+  if (kSanitized) GTEST_SKIP() << kOwnThread;
   StartAndJoinThread();
   const ThreadTimes alone = ThreadTimes::Now();
   Worker lazy;
