@@ -68,7 +68,8 @@ def test_what_was_read_ahead_before_the_window_counts_as_read(questions):
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(rows(report)) == 6
     for name, run in rows(report).items():
-        assert run["device_read_mib"] == pytest.approx(32, abs=0.1), name
+        # All of it, and perhaps some of the program's own pages.
+        assert 32 <= run["device_read_mib"] < 33, name
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="the kernel shows folios to root")
