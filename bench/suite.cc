@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -52,7 +53,15 @@ void PrintHelp(const Suite& suite) {
   std::sort(lines.begin(), lines.end());
   for (const std::string& line : lines) std::fputs(line.c_str(), stdout);
   std::printf("\nFlags of Google Benchmark (interleaving is on here):\n");
-  std::fflush(stdout);
+}
+
+// What is printed may be kept back until it cannot be written.
+absl::Status FlushStandardOutput() {
+  std::cout.flush();
+  const bool written = std::fflush(stdout) == 0;
+  const int error = errno;
+  if (written && std::cout.good()) return absl::OkStatus();
+  return ErrnoStatus(written ? EIO : error, "write standard output");
 }
 
 int Refuse(const absl::Status& status) {
@@ -116,6 +125,8 @@ int RunSuite(int argc, char** argv, const Suite& suite) {
   if (std::find(args.begin(), args.end() - 1, absl::string_view("--help")) !=
       args.end() - 1) {
     PrintHelp(suite);
+    const absl::Status printed = FlushStandardOutput();
+    if (!printed.ok()) return Refuse(printed);
   }
   const absl::StatusOr<LibraryFlags> flags =
       ReadLibraryFlags(count, args.data());
@@ -135,7 +146,10 @@ int RunSuite(int argc, char** argv, const Suite& suite) {
   if (!status.ok()) return Refuse(status);
   if (flags->list) {
     SetLibraryFlag(args[0], "--benchmark_list_tests=true");
-    return benchmark::RunSpecifiedBenchmarks() > 0 ? 0 : 1;
+    const bool any = benchmark::RunSpecifiedBenchmarks() > 0;
+    const absl::Status printed = FlushStandardOutput();
+    if (!printed.ok()) return Refuse(printed);
+    return any ? 0 : 1;
   }
   const Interruption interruption;
   std::unique_ptr<ReportFile> report_file;

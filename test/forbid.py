@@ -9,8 +9,8 @@ import struct
 
 # Of system calls, by architecture where they differ.
 NUMBERS = {"io_uring_setup": 425, "io_uring_enter": 426, "clone3": 435, "cachestat": 451} | {
-    "x86_64": {"clone": 56, "flock": 73, "preadv2": 327},
-    "aarch64": {"clone": 220, "flock": 32, "preadv2": 286},
+    "x86_64": {"clone": 56, "flock": 73, "mincore": 27, "preadv2": 327, "statx": 332},
+    "aarch64": {"clone": 220, "flock": 32, "mincore": 232, "preadv2": 286, "statx": 291},
 }.get(platform.machine(), {})
 
 # seccomp(2): load the call's number; answer some with an error, allow the rest.

@@ -2,38 +2,79 @@
 
 #include <algorithm>
 #include <fstream>
+#include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 
 namespace pagestall {
 namespace {
 
-constexpr char kRoot[] = "/sys/fs/cgroup";
+// Where a hierarchy of control groups is mounted.
+struct Hierarchy {
+  std::string root;       // the group that is mounted
+  std::string directory;  // where
+  bool unified = false;
+  std::vector<std::string> controllers;  // of version 1
+};
+
+bool Has(const std::vector<std::string>& names, absl::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+// The one that was mounted last, which may hide others, first.
+std::vector<Hierarchy> Hierarchies(const std::string& process) {
+  std::vector<Hierarchy> found;
+  std::ifstream file(process + "/mountinfo");
+  for (std::string line; std::getline(file, line);) {
+    // "31 30 0:28 / /sys/fs/cgroup/cpu rw shared:9 - cgroup cgroup rw,cpu"
+    const std::pair<std::string, std::string> halves =
+        absl::StrSplit(line, absl::MaxSplits(" - ", 1));
+    const std::vector<std::string> mount = absl::StrSplit(halves.first, ' ');
+    const std::vector<std::string> type = absl::StrSplit(halves.second, ' ');
+    if (mount.size() < 5 || type.size() < 3) continue;
+    const bool unified = type[0] == "cgroup2";
+    if (!unified && type[0] != "cgroup") continue;
+    found.push_back({.root = mount[3],
+                     .directory = mount[4],
+                     .unified = unified,
+                     .controllers = absl::StrSplit(type[2], ',')});
+  }
+  std::reverse(found.begin(), found.end());
+  return found;
+}
 
 }  // namespace
 
-std::vector<ControlGroup> ControlGroups(absl::string_view controller) {
+std::vector<ControlGroup> ControlGroups(absl::string_view controller,
+                                        const std::string& process) {
   std::vector<ControlGroup> groups;
-  std::ifstream file("/proc/self/cgroup");
+  const std::vector<Hierarchy> hierarchies = Hierarchies(process);
+  std::ifstream file(process + "/cgroup");
   for (std::string line; std::getline(file, line);) {
     // hierarchy:controllers:path
     const std::vector<std::string> part =
         absl::StrSplit(line, absl::MaxSplits(':', 2));
     if (part.size() != 3) continue;
     const bool unified = part[1].empty();
-    const std::vector<absl::string_view> its = absl::StrSplit(part[1], ',');
-    if (!unified &&
-        std::find(its.begin(), its.end(), controller) == its.end()) {
-      continue;
-    }
-    const std::string root =
-        unified ? kRoot : absl::StrCat(kRoot, "/", controller);
-    std::string path = part[2] == "/" ? "" : part[2];
+    if (!unified && !Has(absl::StrSplit(part[1], ','), controller)) continue;
+    const auto of = std::find_if(
+        hierarchies.begin(), hierarchies.end(), [&](const Hierarchy& one) {
+          return one.unified == unified &&
+                 (unified || Has(one.controllers, controller));
+        });
+    // "/.." is outside of what this process can see.
+    if (of == hierarchies.end() || absl::StrContains(part[2], "/..")) continue;
+    absl::string_view path = part[2];
+    // Of a part that is mounted alone, as in a container.
+    if (of->root != "/") absl::ConsumePrefix(&path, of->root);
+    if (path == "/") path = "";
     while (true) {
-      groups.push_back({absl::StrCat(root, path), unified});
+      groups.push_back({absl::StrCat(of->directory, path), unified});
       if (path.empty()) break;
-      path.resize(path.rfind('/'));
+      path = path.substr(0, path.rfind('/'));
     }
   }
   return groups;

@@ -15,8 +15,10 @@ struct ControlGroup {
 };
 
 // Those that `controller` ("memory", "cpu") may limit, the innermost first, as
-// far as they are visible: a container sees none above its own.
-std::vector<ControlGroup> ControlGroups(absl::string_view controller);
+// far as they are mounted and visible: a container sees none above its own.
+// `process` has the files of proc_pid_cgroup(5) and proc_pid_mountinfo(5).
+std::vector<ControlGroup> ControlGroups(
+    absl::string_view controller, const std::string& process = "/proc/self");
 
 }  // namespace pagestall
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "lib/file/errno_status.h"
+#include "lib/file/survives.h"
 
 namespace pagestall {
 namespace {
@@ -28,6 +30,27 @@ struct StatxDio {
 };
 static_assert(sizeof(StatxDio) == 256);
 static_assert(offsetof(StatxDio, memory_align) == 0x98);
+
+// Sandboxes that are older than a call may kill who makes it, so it is made
+// only where it is needed, and not where it would.
+
+int Statx(int fd, int flags, unsigned mask, struct statx* status) {
+  if (!SurvivesCall<SYS_statx>()) {
+    errno = EPERM;
+    return -1;
+  }
+  return statx(fd, "", AT_EMPTY_PATH | flags, mask, status);
+}
+
+ssize_t ReadOnce(int fd, const struct iovec& into, uint64_t offset, int flags) {
+  const auto at = static_cast<off_t>(offset);
+  if (flags == 0) return pread(fd, into.iov_base, into.iov_len, at);
+  if (!SurvivesCall<SYS_preadv2>()) {
+    errno = EPERM;
+    return -1;
+  }
+  return preadv2(fd, &into, 1, at, flags);
+}
 
 constexpr char kNoDirect[] = "this file system has no O_DIRECT";
 
@@ -79,10 +102,7 @@ absl::StatusOr<uint64_t> File::Size() const {
 
 absl::StatusOr<uint64_t> File::SizeKnown() const {
   struct statx status;
-  if (statx(fd_, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_SIZE, &status) !=
-      0) {
-    return ErrnoStatus(errno, "statx", path_);
-  }
+  if (Statx(fd_, AT_STATX_DONT_SYNC, STATX_SIZE, &status) != 0) return Size();
   return status.stx_size;
 }
 
@@ -92,8 +112,8 @@ bool File::ReadsWithoutWait() const {
   // Where the file ends, it is answered without a read.
   uint8_t byte;
   const struct iovec none = {&byte, 1};
-  return preadv2(fd_, &none, 1, static_cast<off_t>(*size), RWF_NOWAIT) >= 0 ||
-         errno == EAGAIN || errno == EINTR;
+  return ReadOnce(fd_, none, *size, RWF_NOWAIT) >= 0 || errno == EAGAIN ||
+         errno == EINTR;
 }
 
 absl::StatusOr<size_t> File::Read(absl::Span<uint8_t> buffer, uint64_t offset,
@@ -101,8 +121,7 @@ absl::StatusOr<size_t> File::Read(absl::Span<uint8_t> buffer, uint64_t offset,
   size_t done = 0;
   while (done < buffer.size()) {
     const struct iovec rest = {buffer.data() + done, buffer.size() - done};
-    const ssize_t count =
-        preadv2(fd_, &rest, 1, static_cast<off_t>(offset + done), flags);
+    const ssize_t count = ReadOnce(fd_, rest, offset + done, flags);
     if (count == 0) break;
     if (count > 0) {
       done += static_cast<size_t>(count);
@@ -119,7 +138,7 @@ absl::StatusOr<size_t> File::ReadCached(absl::Span<uint8_t> buffer,
   const struct iovec all = {buffer.data(), buffer.size()};
   ssize_t count;
   do {
-    count = preadv2(fd_, &all, 1, static_cast<off_t>(offset), RWF_NOWAIT);
+    count = ReadOnce(fd_, all, offset, RWF_NOWAIT);
   } while (count < 0 && errno == EINTR);
   if (count >= 0) return static_cast<size_t>(count);
   if (errno == EAGAIN) return 0;
@@ -150,11 +169,9 @@ absl::Status File::ReadAhead(uint64_t offset, uint64_t size) const {
 
 absl::StatusOr<size_t> File::DirectAlignment() const {
   StatxDio status{};
-  if (statx(fd_, "", AT_EMPTY_PATH, kStatxDioAlign,
-            reinterpret_cast<struct statx*>(&status)) != 0) {
-    return ErrnoStatus(errno, "statx", path_);
-  }
-  if ((status.mask & kStatxDioAlign) == 0) {
+  if (Statx(fd_, 0, kStatxDioAlign, reinterpret_cast<struct statx*>(&status)) !=
+          0 ||
+      (status.mask & kStatxDioAlign) == 0) {
     return static_cast<size_t>(sysconf(_SC_PAGESIZE));
   }
   if (status.offset_align == 0) {

@@ -44,7 +44,7 @@ uint64_t MemFreeBytes() {
 // A control group that has a limit.
 struct Group {
   uint64_t limit;
-  uint64_t usage;
+  uint64_t usage;  // 0: unknown
 };
 
 std::vector<Group> OurGroups() {
@@ -58,7 +58,7 @@ std::vector<Group> OurGroups() {
         number(unified ? "memory.max" : "memory.limit_in_bytes");
     const auto usage =
         number(unified ? "memory.current" : "memory.usage_in_bytes");
-    if (limit && usage) groups.push_back({*limit, *usage});
+    if (limit) groups.push_back({*limit, usage.value_or(0)});
   }
   return groups;
 }

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "lib/file/errno_status.h"
 #include "lib/file/lost_bytes.h"
+#include "lib/file/survives.h"
 
 namespace pagestall {
 namespace {
@@ -89,14 +90,19 @@ void Unlock(absl::Span<const uint8_t> bytes) {
   syscall(SYS_munlock, bytes.data(), bytes.size());
 }
 
+int Mincore(absl::Span<const uint8_t> bytes, unsigned char* pages) {
+  if (!SurvivesCall<SYS_mincore>()) {
+    errno = EPERM;
+    return -1;
+  }
+  return mincore(const_cast<uint8_t*>(bytes.data()), bytes.size(), pages);
+}
+
 absl::StatusOr<size_t> CountReadyBytes(absl::Span<const uint8_t> bytes) {
   static const size_t page_bytes = sysconf(_SC_PAGESIZE);
   std::vector<unsigned char> pages((bytes.size() + page_bytes - 1) /
                                    page_bytes);
-  if (mincore(const_cast<uint8_t*>(bytes.data()), bytes.size(), pages.data()) !=
-      0) {
-    return ErrnoStatus(errno, "mincore");
-  }
+  if (Mincore(bytes, pages.data()) != 0) return ErrnoStatus(errno, "mincore");
   const auto missing =
       std::find_if(pages.begin(), pages.end(),
                    [](unsigned char page) { return (page & 1) == 0; });

@@ -41,6 +41,11 @@ absl::Status Collapse(absl::Span<const uint8_t> bytes);
 absl::Status LockOnFault(absl::Span<const uint8_t> bytes);
 void Unlock(absl::Span<const uint8_t> bytes);
 
+// mincore(2) of a part of a mapping that begins at a page's start, with a byte
+// for each page. Fails with EPERM where a sandbox would kill the process for
+// it.
+int Mincore(absl::Span<const uint8_t> bytes, unsigned char* pages);
+
 // How many bytes of a part of a mapping, from its begin on, are in memory and
 // read (mincore(2)): touching them waits for no device. `bytes` must begin at a
 // page's start. To be believed where MincoreTellsTruth().

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
@@ -38,9 +37,7 @@ struct Cachestat {
 
 // A length of 0 means up to the end.
 int CallCachestat(const File& file, CachestatRange range, Cachestat& counts) {
-  static const bool survives =
-      SurvivesCalls([] { syscall(kSysCachestat, -1, nullptr, nullptr, 0u); });
-  if (!survives) {
+  if (!SurvivesCall<kSysCachestat>()) {
     errno = EPERM;  // as a sandbox that only refuses
     return -1;
   }
@@ -52,8 +49,7 @@ absl::StatusOr<uint64_t> CountByMincore(const File& file, uint64_t total) {
   absl::StatusOr<Mapping> mapping = Mapping::Map(file);
   if (!mapping.ok()) return mapping.status();
   std::vector<unsigned char> pages(total);
-  if (mincore(const_cast<uint8_t*>(mapping->bytes().data()),
-              mapping->bytes().size(), pages.data()) != 0) {
+  if (Mincore(mapping->bytes(), pages.data()) != 0) {
     return ErrnoStatus(errno, "mincore", file.path());
   }
   return std::count_if(pages.begin(), pages.end(),
@@ -153,16 +149,20 @@ absl::Status DropAllPages() {
   return control->Write(kPageCache, 0);
 }
 
+absl::Status LivesInMemory(const File& file) {
+  return absl::UnimplementedError(absl::StrCat(
+      "evict ", QuotedPath(file.path()),
+      ": this file system lives in memory and cannot be cold; pass "
+      "--data_dir with a directory on a disk"));
+}
+
 absl::Status CheckEvictable(const File& file) {
   struct statfs status;
   if (fstatfs(file.fd(), &status) != 0) {
     return ErrnoStatus(errno, "statfs", file.path());
   }
   if (status.f_type == TMPFS_MAGIC || status.f_type == RAMFS_MAGIC) {
-    return absl::UnimplementedError(absl::StrCat(
-        "evict ", QuotedPath(file.path()),
-        ": this file system lives in memory and cannot be cold; pass "
-        "--data_dir with a directory on a disk"));
+    return LivesInMemory(file);
   }
   return absl::OkStatus();
 }

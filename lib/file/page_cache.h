@@ -69,6 +69,9 @@ absl::Status DropAllPages();
 // systems that live in the page cache (tmpfs, ramfs).
 absl::Status CheckEvictable(const File& file);
 
+// Unimplemented: that is what such a file cannot.
+absl::Status LivesInMemory(const File& file);
+
 }  // namespace pagestall
 
 #endif  // PAGESTALL_LIB_FILE_PAGE_CACHE_H_

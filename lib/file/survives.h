@@ -1,6 +1,8 @@
 #ifndef PAGESTALL_LIB_FILE_SURVIVES_H_
 #define PAGESTALL_LIB_FILE_SURVIVES_H_
 
+#include <unistd.h>
+
 #include "absl/functional/function_ref.h"
 
 namespace pagestall {
@@ -13,6 +15,15 @@ namespace pagestall {
 // True where no child can be started. `calls` makes them by syscall(2) and does
 // nothing else. Any thread; some 100 us, so ask once.
 bool SurvivesCalls(absl::FunctionRef<void()> calls);
+
+// The same of one system call, asked once. It is made with arguments that no
+// call takes: a descriptor and an address of -1.
+template <long kCall>
+bool SurvivesCall() {
+  static const bool survives =
+      SurvivesCalls([] { syscall(kCall, -1L, -1L, -1L, -1L, -1L, -1L); });
+  return survives;
+}
 
 }  // namespace pagestall
 

@@ -1,6 +1,5 @@
 #include "lib/probe/machine_costs.h"
 
-#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -37,56 +36,61 @@ nanoseconds Least(const std::array<nanoseconds, kBatches>& times) {
   return *std::min_element(times.begin(), times.end());
 }
 
-volatile uint8_t* Map(int protection, int flags, int fd) {
-  void* const memory = mmap(nullptr, kBytes, protection, flags, fd, 0);
+// Null where there is no memory.
+volatile uint8_t* Map(int flags) {
+  void* const memory = mmap(nullptr, kBytes, PROT_READ | PROT_WRITE,
+                            flags | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return nullptr;
   madvise(memory, kBytes, MADV_NOHUGEPAGE);
   return static_cast<uint8_t*>(memory);
 }
 
+// Until it is touched again. What is shared keeps its pages (madvise(2)).
+void Forget(volatile uint8_t* memory) {
+  madvise(const_cast<uint8_t*>(memory), kBytes, MADV_DONTNEED);
+}
+
 void Unmap(volatile uint8_t* memory) {
-  munmap(const_cast<uint8_t*>(memory), kBytes);
+  if (memory != nullptr) munmap(const_cast<uint8_t*>(memory), kBytes);
 }
 
 }  // namespace
 
 absl::StatusOr<MachineCosts> MeasureMachineCosts() {
   const size_t page = sysconf(_SC_PAGESIZE);
-  const int fd = memfd_create("pagestall", MFD_CLOEXEC);
-  if (fd < 0) return ErrnoStatus(errno, "memfd_create");
-  const absl::Cleanup close_file = [fd] { close(fd); };
-  if (posix_fallocate(fd, 0, kBytes) != 0) {
-    return ErrnoStatus(ENOMEM, "measure the costs of faults");
-  }
+  volatile uint8_t* const own = Map(MAP_PRIVATE);
+  volatile uint8_t* const file =
+      Map(MAP_SHARED);  // of the kernel's own (shmem)
+  const absl::Cleanup unmap = [own, file] {
+    Unmap(own);
+    Unmap(file);
+  };
+  if (own == nullptr || file == nullptr) return ErrnoStatus(ENOMEM, "mmap");
+  for (size_t at = 0; at < kBytes; at += page) file[at] = 1;
   std::array<nanoseconds, kBatches> call;
   std::array<nanoseconds, kBatches> anonymous;
   std::array<nanoseconds, kBatches> resident;
   std::array<nanoseconds, kBatches> touch;
   for (int batch = 0; batch < kBatches; ++batch) {
+    // One that no sandbox forbids.
     call[batch] = Time(kCalls, [] {
-      for (int i = 0; i < kCalls; ++i) syscall(SYS_getppid);
+      for (int i = 0; i < kCalls; ++i) syscall(SYS_close, -1);
     });
-    volatile uint8_t* const own =
-        Map(PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
-    volatile uint8_t* const file = Map(PROT_READ, MAP_SHARED, fd);
-    if (own != nullptr && file != nullptr) {
-      anonymous[batch] = Time(kBytes / page, [&] {
-        for (size_t at = 0; at < kBytes; at += page) own[at] = 1;
-      });
-      uint8_t sum = 0;
-      resident[batch] = Time(kBytes / kAround, [&] {
-        for (size_t at = 0; at < kBytes; at += kAround) sum += file[at];
-      });
-      touch[batch] = Time(kBytes / page - kBytes / kAround, [&] {
-        for (size_t at = 0; at < kBytes; at += page) {
-          if (at % kAround != 0) sum += file[at];
-        }
-      });
-      static_cast<void>(sum);
-    }
-    if (own != nullptr) Unmap(own);
-    if (file != nullptr) Unmap(file);
-    if (own == nullptr || file == nullptr) return ErrnoStatus(ENOMEM, "mmap");
+    Forget(own);
+    anonymous[batch] = Time(kBytes / page, [&] {
+      for (size_t at = 0; at < kBytes; at += page) own[at] = 1;
+    });
+    Forget(file);
+    uint8_t sum = 0;
+    resident[batch] = Time(kBytes / kAround, [&] {
+      for (size_t at = 0; at < kBytes; at += kAround) sum += file[at];
+    });
+    touch[batch] = Time(kBytes / page - kBytes / kAround, [&] {
+      for (size_t at = 0; at < kBytes; at += page) {
+        if (at % kAround != 0) sum += file[at];
+      }
+    });
+    static_cast<void>(sum);
   }
   return MachineCosts{.system_call = Least(call),
                       .anonymous_fault = Least(anonymous),

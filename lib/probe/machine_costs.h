@@ -12,7 +12,7 @@ namespace pagestall {
 // mapping costs what no name of a CPU explains. The least of some batches, for
 // others may run meanwhile.
 struct MachineCosts {
-  std::chrono::nanoseconds system_call;  // that does nothing: getppid(2)
+  std::chrono::nanoseconds system_call;  // that does nothing: close(-1)
   // The first write to a page of memory of one's own.
   std::chrono::nanoseconds anonymous_fault;
   // A touch of a page that is in the page cache and not mapped: of a file in

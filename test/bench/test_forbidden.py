@@ -43,9 +43,20 @@ FORBIDDEN = {
     "cachestat, death": (lambda: forbid.calls(cachestat=forbid.KILL), NO_ROW, ""),
     "cachestat, EPERM": (lambda: forbid.calls(cachestat=errno.EPERM), NO_ROW, ""),
     "cachestat, ENOSYS": (lambda: forbid.calls(cachestat=errno.ENOSYS), NO_ROW, ""),
-    "preadv2": (
+    "mincore, death": (lambda: forbid.calls(mincore=forbid.KILL), NO_ROW, ""),
+    "statx, death": (lambda: forbid.calls(statx=forbid.KILL), NO_ROW, ""),
+    "statx, ENOSYS": (lambda: forbid.calls(statx=errno.ENOSYS), NO_ROW, ""),
+    "preadv2, ENOSYS": (
         lambda: forbid.calls(preadv2=errno.ENOSYS), "/io:read_nowait/",
         f"not available here: read cached bytes .*: {os.strerror(errno.ENOTSUP)}",
+    ),
+    "preadv2, death": (
+        lambda: forbid.calls(preadv2=forbid.KILL), "/io:read_nowait/",
+        f"not available here: read cached bytes .*: {os.strerror(errno.EPERM)}",
+    ),
+    "clone3, EPERM": (
+        lambda: forbid.calls(clone3=errno.EPERM), THREAD,
+        f"not available here: .*{os.strerror(errno.EPERM)}",
     ),
     "threads": (
         lambda: forbid.calls(clone3=errno.ENOSYS, clone=errno.EAGAIN), THREAD,

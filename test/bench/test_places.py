@@ -251,7 +251,7 @@ def test_read_only_disk_is_a_line(disk):
     remount("rw")
     make(disk / "data")
     remount("ro")
-    line = "open 'data/pagestall.lock': Read-only file system" + ELSEWHERE
+    line = "make dataset in 'data': Read-only file system" + ELSEWHERE
     expect_line(disk, "data", line)
     remount("rw")
     assert run(disk, "data").returncode == 0
@@ -285,7 +285,14 @@ def test_dataset_on_a_read_only_volume_is_used(disk):
         "using the dataset without a lock, so that another run on it would disturb this one "
         f"unnoticed: open 'data/pagestall.lock': {os.strerror(errno.EROFS)}\n",
     )
-    line = f"open 'data/pagestall.lock': {os.strerror(errno.EROFS)}{ELSEWHERE}"
+    line = (
+        f"make dataset in 'data': {os.strerror(errno.EROFS)}; the one there cannot be used: its "
+        f"manifest was made for another seed, shape or state of the files{ELSEWHERE}"
+    )
+    expect_line(disk, "data", line, "--seed=2")
+    remount("rw")
+    (disk / "data/pagestall.lock").touch()
+    remount("ro")
     expect_line(disk, "data", line, "--seed=2")
 
 
@@ -302,6 +309,19 @@ def test_overlay_is_counted_by_what_sees_its_pages(scratch):
     assert len(by_row) == 4
     for name, row in by_row.items():
         assert row["resident_before_pct"] == (0 if "/cache:cold/" in name else 100)
+
+
+@needs_root
+def test_overlay_in_memory_cannot_be_cold(scratch):
+    with in_memory(scratch, "size=64m") as memory:
+        layers = [make(memory / name) for name in ("lower", "upper", "work")]
+        options = ",".join(f"{layer.name}dir={layer}" for layer in layers)
+        with mounted(make(scratch / "on"), "-t", "overlay", "-o", options, "overlay") as place:
+            cold = run(place, "data", "--benchmark_filter=exec:seq/io:read/cache:cold")
+            assert cold.returncode == 3
+            assert "this file system lives in memory and cannot be cold" in cold.stdout
+            warm = run(place, "data")
+            assert (warm.returncode, warm.stderr) == (0, "")
 
 
 MEMORY_GROUPS = pathlib.Path("/sys/fs/cgroup/memory")
