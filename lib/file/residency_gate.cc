@@ -14,7 +14,12 @@ constexpr uint64_t kHorizon = uint64_t{16} << 20;
 }  // namespace
 
 ResidencyGate::ResidencyGate(const File& file, const Mapping& mapping)
-    : file_(file), mapping_(mapping), told_(MincoreTellsTruth(file)) {}
+    : file_(file), mapping_(mapping), told_(MincoreTellsTruth(file)) {
+  // Whether these calls may be made is asked here rather than on an executor.
+  if (mapping.bytes().empty()) return;
+  Cached(0, 1);
+  CountReadyBytes(mapping.At(0, 1)).IgnoreError();
+}
 
 bool ResidencyGate::Cached(uint64_t offset, uint64_t size) const {
   const absl::StatusOr<bool> cached = AllCached(file_, offset, size);

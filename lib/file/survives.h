@@ -9,15 +9,20 @@ namespace pagestall {
 
 // Whether a process survives these system calls: a sandbox may answer what it
 // does not know with death (SECCOMP_RET_KILL_PROCESS and _TRAP, seccomp(2)).
-// They are made by a child that has this process's memory, and descriptors of
-// its own, while the calling thread waits: nothing is copied, and nobody hears
-// of the child's end (clone(2) with CLONE_VM and CLONE_VFORK, without SIGCHLD).
-// True where no child can be started. `calls` makes them by syscall(2) and does
-// nothing else. Any thread; some 100 us, so ask once.
+// They are made by a child that shares this process's memory and descriptors,
+// while the calling thread waits: nothing is copied or flushed, and no signal
+// tells of the child's end (clone(2) with CLONE_VM, CLONE_FILES and
+// CLONE_VFORK). True as well where no child can be started, or would be the
+// first process of a namespace, which would end with it (pid_namespaces(7)). A
+// sandbox that kills for clone(2) kills.
+//
+// `calls` makes them by syscall(2) and does nothing else. What it opens, the
+// caller closes. Any thread; filters are a thread's own, so the answer is that
+// of the calling one. Takes some 20 to 50 us: ask once.
 bool SurvivesCalls(absl::FunctionRef<void()> calls);
 
-// The same of one system call, asked once. It is made with arguments that no
-// call takes: a descriptor and an address of -1.
+// The same of one system call, asked once in the process. It is made with
+// arguments that no call takes: a descriptor and an address of -1.
 template <long kCall>
 bool SurvivesCall() {
   static const bool survives =

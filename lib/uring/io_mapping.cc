@@ -70,9 +70,7 @@ class IoMapping::State final : public std::enable_shared_from_this<State> {
         mapping_(std::make_shared<const Mapping>(std::move(mapping))),
         gate_(*file_, *mapping_),
         options_(options),
-        lane_(IoRing::MakeLane(kThreads)),
-        ahead_lane_(IoRing::MakeLane(kThreads)),
-        reads_lane_(file_->ReadsWithoutWait() ? nullptr : lane_) {}
+        reads_sleep_(!file_->ReadsWithoutWait()) {}
 
   uint64_t size() const { return mapping_->bytes().size(); }
 
@@ -129,11 +127,22 @@ class IoMapping::State final : public std::enable_shared_from_this<State> {
     return {begin, begin + pages * PageBytes()};
   }
 
+  // Before anything is started on it. What another ring still has is that
+  // one's, its lanes as well.
+  void Use(const IoRing& ring) {
+    if (std::exchange(ring_, &ring) == &ring) return;
+    lane_ = IoRing::MakeLane(kThreads);
+    ahead_lane_ = IoRing::MakeLane(kThreads);
+    for (Ahead& ahead : ahead_) {
+      if (!ahead.joined) ahead = {};
+    }
+  }
+
   // Whether a range is answered by IsCached(). In order that would begin the
   // kernel's own read-ahead, which is more than an executor should have to wait
   // for.
   bool IsWithinPage(uint64_t offset, uint64_t end) const {
-    return options_.random && reads_lane_ == nullptr &&
+    return options_.random && !reads_sleep_ &&
            PageOf(offset) == PageOf(end - 1);
   }
 
@@ -186,9 +195,10 @@ class IoMapping::State final : public std::enable_shared_from_this<State> {
   Ahead* FreeAhead(const IoRing& ring, uint64_t begin, uint64_t end) {
     for (Ahead& ahead : ahead_) {
       const bool wanted = ahead.begin < end && ahead.end > begin;
-      const bool in_flight =
-          ahead.operation != nullptr && !ring.ResultOf(ahead.operation);
-      if (!in_flight && !ahead.joined && !wanted) return &ahead;
+      if (wanted || ahead.joined) continue;
+      if (ahead.operation == nullptr || ring.ResultOf(ahead.operation)) {
+        return &ahead;
+      }
     }
     if (ahead_.size() >= 2 * options_.ahead) return nullptr;
     return &ahead_.emplace_back();
@@ -204,10 +214,10 @@ class IoMapping::State final : public std::enable_shared_from_this<State> {
   const std::shared_ptr<const Mapping> mapping_;
   ResidencyGate gate_;
   const Options options_;
-  const std::shared_ptr<IoRing::Lane> lane_;
-  const std::shared_ptr<IoRing::Lane> ahead_lane_;
-  // Of reads, if those sleep as well.
-  const std::shared_ptr<IoRing::Lane> reads_lane_;
+  const bool reads_sleep_;  // in threads of the kernel's, as what is mapped
+  const IoRing* ring_ = nullptr;  // that was used last
+  std::shared_ptr<IoRing::Lane> lane_;
+  std::shared_ptr<IoRing::Lane> ahead_lane_;
   SharedBuffer unwanted_;
   uint64_t next_ = 0;     // offset, if asked for front to back
   bool missing_ = false;  // the last range had to be read, ahead or not
@@ -244,6 +254,7 @@ IoMapping::Request::~Request() { Leave(); }
 IoRing::Ticket IoMapping::Request::Begin(IoRing* ring) {
   if (bytes_.empty()) return nullptr;
   State& state = *state_;
+  if (ring != nullptr) state.Use(*ring);
   if (step_ == Step::kPopulate) return Populate(ring);
   if (state.IsWithinPage(offset_, end_)) {
     if (state.IsCached(end_ - 1)) return nullptr;
@@ -327,8 +338,9 @@ IoRing::Ticket IoMapping::Request::BringIn(IoRing* ring, Step step,
     state.unwanted_ = SharedBuffer(PageBuffer(kSmallBytes));
   }
   step_ = step;
-  read_.emplace(state.file_, state.unwanted_.Part(0, end - begin), begin,
-                IoRead::Options{.lane = state.reads_lane_});
+  read_.emplace(
+      state.file_, state.unwanted_.Part(0, end - begin), begin,
+      IoRead::Options{.lane = state.reads_sleep_ ? state.lane_ : nullptr});
   IoRing::Ticket read = read_->Begin(ring);
   return read != nullptr ? read : End(read_->read().status());
 }

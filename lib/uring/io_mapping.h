@@ -42,8 +42,9 @@ namespace pagestall {
 // A file that is truncated after its request has ended still raises SIGBUS, or,
 // in the page where it ends now, reads as zeros.
 //
-// Threads: the ring's, one call at a time, and one ring at a time. Copies are
-// of the same mapping.
+// Threads: the ring's, one call at a time, and one ring at a time: with another
+// when all requests have ended, whatever the former ring still has in hand.
+// Copies are of the same mapping.
 //
 // Lifetime: requests own what they need, so that mapping, requests, pins and
 // ring may go in any order. The file is closed and unmapped when the kernel has

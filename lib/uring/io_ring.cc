@@ -47,23 +47,34 @@ absl::Status NotThisRing(bool inherited) {
       "one did; run its executor on one thread, or open a ring on each");
 }
 
-// What a sandbox may kill for.
-void AskForARing() {
-  io_uring_params params{};
-  const auto ring = static_cast<int>(syscall(SYS_io_uring_setup, 1, &params));
-  syscall(SYS_io_uring_enter, ring, 0, 0, 0, nullptr, 0);
-  syscall(SYS_io_uring_register, ring, IORING_REGISTER_ENABLE_RINGS, nullptr,
-          0);
+// Whether a sandbox lets a ring be used, by making the calls that it takes.
+absl::Status AskForARing() {
+  int ring = -1;
+  int error = 0;  // of the first use
+  const bool survives = SurvivesCalls([&] {
+    io_uring_params params{};
+    ring = static_cast<int>(syscall(SYS_io_uring_setup, 1, &params));
+    if (syscall(SYS_io_uring_enter, ring, 0, 0, 0, nullptr, 0) < 0) {
+      error = errno;
+    }
+    syscall(SYS_io_uring_register, ring, IORING_REGISTER_ENABLE_RINGS, nullptr,
+            0);
+  });
+  if (ring >= 0) close(ring);
+  if (!survives) {
+    return absl::PermissionDeniedError(
+        "io_uring: a sandbox kills processes that use it (seccomp)");
+  }
+  // Without a ring, why there is none is told where one is opened.
+  if (ring < 0 || error == 0) return absl::OkStatus();
+  return RingError(error, "io_uring_enter");
 }
 
 }  // namespace
 
 absl::StatusOr<IoRing::Owner> IoRing::Open() {
-  static const bool survives = SurvivesCalls(AskForARing);
-  if (!survives) {
-    return absl::PermissionDeniedError(
-        "io_uring: a sandbox kills processes that use it (seccomp)");
-  }
+  static const absl::Status& allowed = *new absl::Status(AskForARing());
+  if (!allowed.ok()) return allowed;
   CountRetired();
   Owner ring(new IoRing);
   if (absl::Status status = ring->Init(); !status.ok()) return status;
@@ -77,6 +88,11 @@ IoRing::Ticket IoRing::Kernel::NewOperation() {
   return operation;
 }
 
+void IoRing::Kernel::EndCancelling(uint64_t data) {
+  if (data == kCancels) return;                                        // all
+  cancelling.Remove(*reinterpret_cast<Operation*>(data & ~kCancels));  // NOLINT
+}
+
 // Many at once are more than malloc() keeps at hand.
 void IoRing::Kernel::Recycle(Ticket operation) {
   if (operation.use_count() > 1 || spare.size() == kEntries) return;
@@ -86,7 +102,7 @@ void IoRing::Kernel::Recycle(Ticket operation) {
 }
 
 std::shared_ptr<IoRing::Lane> IoRing::MakeLane(size_t limit) {
-  return std::make_shared<Lane>(limit);
+  return std::make_shared<Lane>(std::max<size_t>(limit, 1));
 }
 
 IoRing::IoRing() : kernel_(std::make_unique<Kernel>()) {}
@@ -210,11 +226,10 @@ IoRing::Ticket IoRing::Start(Ticket operation, int error) {
   if (kernel_->IsInherited() && error_number_ == 0) {
     Break(EEXIST, NotThisRing(true));
   }
-  kernel_->owning.Append(*operation);
-  operation->self = operation;
+  kernel_->owning.Append(*operation, operation);
   if (operation->done) ++waiting_;
   Lane* const lane = operation->lane.get();
-  if (lane != nullptr && lane->taken == 0) lane->ring = kernel_.get();
+  if (lane != nullptr && lane->ring == nullptr) lane->ring = kernel_.get();
   if (lane != nullptr && lane->ring != kernel_.get()) error = EXDEV;
   if (error_number_ != 0) error = error_number_;
   if (!BindThread()) error = EEXIST;
@@ -253,16 +268,18 @@ bool IoRing::Tell(const Ticket& operation, Done& done) {
   if (operation->done) return false;
   operation->done = std::move(done);
   ++waiting_;
-  if (operation->ended) kernel_->ended.push_back(operation);
+  if (operation->ended && !operation->telling.holder) {
+    kernel_->ended.Append(*operation, operation);
+  }
   return true;
 }
 
 void IoRing::Cancel(const Ticket& operation) {
   EndForCaller(*operation, -ECANCELED);
-  if (operation->self == nullptr) return;
+  if (!operation->owning.holder) return;
   if (!operation->submitted) return EndForKernel(*operation);
   // A broken ring asks the kernel for nothing more.
-  if (error_number_ == 0) kernel_->to_cancel.push_back(operation);
+  if (error_number_ == 0) ToCancel(*operation);
 }
 
 IoRing::Done IoRing::Abandon(const Ticket& operation) {
@@ -275,13 +292,13 @@ IoRing::Done IoRing::Abandon(const Ticket& operation) {
 void IoRing::EndForCaller(Operation& operation, int result) {
   if (std::exchange(operation.ended, true)) return;
   operation.result = result;
-  if (operation.done) kernel_->ended.push_back(operation.self);
+  if (operation.done) kernel_->ended.Append(operation, operation.owning.holder);
 }
 
 void IoRing::EndForKernel(Operation& operation) {
-  Ticket last = std::move(operation.self);
-  kernel_->owning.Remove(operation);
+  Ticket last = kernel_->owning.Remove(operation);
   Dequeue(operation);
+  if (operation.to_cancel.holder) kernel_->to_cancel.Remove(operation);
   operation.file.reset();
   operation.memory.reset();
   const std::shared_ptr<Lane> lane = std::move(operation.lane);
@@ -313,18 +330,18 @@ void IoRing::FillQueue() {
     sqe->user_data = reinterpret_cast<uintptr_t>(operation);
     operation->submitted = true;
   }
-  while (!kernel.to_cancel.empty()) {
-    Ticket& operation = kernel.to_cancel.front();
-    const auto address = reinterpret_cast<uintptr_t>(operation.get());
-    if (operation->self != nullptr && !kernel.cancelling.contains(address)) {
-      io_uring_sqe* const sqe = io_uring_get_sqe(&kernel.ring);
-      if (sqe == nullptr) return;
-      io_uring_prep_cancel(sqe, operation.get(), 0);
-      sqe->user_data = address | Kernel::kCancels;
-      kernel.cancelling.emplace(address, std::move(operation));
-    }
-    kernel.to_cancel.pop_front();
+  while (Operation* const operation = kernel.to_cancel.first()) {
+    io_uring_sqe* const sqe = io_uring_get_sqe(&kernel.ring);
+    if (sqe == nullptr) return;
+    io_uring_prep_cancel(sqe, operation, 0);
+    sqe->user_data = reinterpret_cast<uintptr_t>(operation) | Kernel::kCancels;
+    kernel.cancelling.Append(*operation, kernel.to_cancel.Remove(*operation));
   }
+}
+
+void IoRing::ToCancel(Operation& operation) {
+  if (operation.to_cancel.holder || operation.cancelling.holder) return;
+  kernel_->to_cancel.Append(operation, operation.owning.holder);
 }
 
 bool IoRing::Submit() {
@@ -372,7 +389,7 @@ void IoRing::Collect() {
         // Linux 5.19; before, one by one.
         if (result == -EINVAL) CancelEach();
       } else if ((data & Kernel::kCancels) != 0) {
-        kernel_->cancelling.erase(data & ~Kernel::kCancels);
+        kernel_->EndCancelling(data);
       } else if (data != 0) {
         auto& operation = *reinterpret_cast<Operation*>(data);  // NOLINT
         EndForCaller(operation, result);
@@ -392,9 +409,8 @@ absl::Status IoRing::StatusOf(const IoRing* ring, int result) {
   if (result == -EEXIST) return NotThisRing(ring->kernel_->IsInherited());
   if (result == -EXDEV) {
     return absl::FailedPreconditionError(
-        "io_uring: a mapping or a lane of operations is in use by another "
-        "ring; "
-        "use it with one at a time");
+        "io_uring: the lane of an operation belongs to another ring; make one "
+        "for each");
   }
   return absl::OkStatus();
 }
@@ -412,7 +428,7 @@ void IoRing::Break(int error_number, absl::Status status) {
 // What the kernel does not have is nobody's any more.
 void IoRing::ForgetUnsubmitted() {
   ForgetSubmissions();
-  kernel_->to_cancel.clear();
+  kernel_->to_cancel.Clear();
   EndUnsubmitted();
 }
 
@@ -434,7 +450,7 @@ void IoRing::ForgetSubmissions() {
          one = kernel.owning.After(*one)) {
       one->submitted = false;
     }
-    kernel.cancelling.clear();
+    kernel.cancelling.Clear();
     return;
   }
   const io_uring_sq& queue = kernel.ring.sq;
@@ -442,7 +458,7 @@ void IoRing::ForgetSubmissions() {
     io_uring_sqe& sqe = queue.sqes[(queue.sqe_tail - left) & queue.ring_mask];
     const uint64_t data = sqe.user_data;
     if ((data & Kernel::kCancels) != 0) {
-      kernel.cancelling.erase(data & ~Kernel::kCancels);
+      kernel.EndCancelling(data);
     } else if (data != 0) {
       reinterpret_cast<Operation*>(data)->submitted = false;  // NOLINT
     }
@@ -454,13 +470,12 @@ void IoRing::ForgetSubmissions() {
 size_t IoRing::CountEnded() const { return kernel_->ended.size(); }
 
 std::optional<IoRing::Ended> IoRing::NextEnded() {
-  while (!kernel_->ended.empty()) {
-    Ticket operation = std::move(kernel_->ended.front());
-    kernel_->ended.pop_front();
+  while (Operation* const first = kernel_->ended.first()) {
+    Ticket operation = kernel_->ended.Remove(*first);
     if (!operation->done) continue;  // abandoned since
     --waiting_;
     Ended next = {std::exchange(operation->done, nullptr), operation->result};
-    if (operation->self == nullptr) kernel_->Recycle(std::move(operation));
+    if (!operation->owning.holder) kernel_->Recycle(std::move(operation));
     return next;
   }
   return std::nullopt;

@@ -67,14 +67,14 @@ class IoRing {
   using Done = absl::AnyInvocable<void(int)>;
 
   // An operation. Refers to it, and keeps nothing of what it owns; any thread
-  // may drop it, also after the ring has gone.
+  // may drop it, also after the ring has gone. For calls of its own ring only.
   class Operation;
   using Ticket = std::shared_ptr<Operation>;
 
   // Operations of which only so many are with the kernel at once, whatever
   // becomes of who has started them: those that the kernel's worker threads
-  // sleep in, of which there are only so many. Of one ring at a time; those of
-  // another one meanwhile end with -EXDEV.
+  // sleep in, of which there are only so many. A lane belongs to the ring that
+  // it is first used with; operations of another one end with -EXDEV.
   class Lane;
 
   // Retires the ring, without a wait.
@@ -84,8 +84,9 @@ class IoRing {
   using Owner = std::unique_ptr<IoRing, Retire>;
 
   // Unimplemented where the kernel has no io_uring, PermissionDenied where a
-  // sandbox or the sysctl kernel.io_uring_disabled forbids it; the first time a
-  // child process asks, which a sandbox may kill for it. Any thread.
+  // sandbox or the sysctl kernel.io_uring_disabled forbids it. The first time a
+  // child process asks, which a sandbox may kill for it (SurvivesCalls() in
+  // lib/file/survives.h); what it finds holds for the process. Any thread.
   static absl::StatusOr<Owner> Open();
 
   // Waits up to `limit` for what is in flight, having asked the kernel to end
@@ -101,6 +102,7 @@ class IoRing {
   // How many rings are on that list, having looked through it. Any thread.
   static size_t CountRetired();
 
+  // `limit`: at least 1.
   static std::shared_ptr<Lane> MakeLane(size_t limit);
 
   // How many forks lie between the first process and this one.
@@ -185,6 +187,7 @@ class IoRing {
   bool BindThread();
   Ticket Start(Ticket operation, int error);
   void Enqueue(Operation& operation);
+  void ToCancel(Operation& operation);
   void Dequeue(Operation& operation);
   void EndForCaller(Operation& operation, int result);
   void EndForKernel(Operation& operation);

@@ -10,8 +10,10 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <fstream>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -51,6 +53,15 @@ struct Retired {
   std::vector<std::shared_ptr<const void>> buffers;
 };
 
+// It stays until the process ends, as a zombie: "7 (a name) Z 1 ...".
+bool MainThreadHasEnded() {
+  std::ifstream file("/proc/self/stat");
+  std::string line;
+  std::getline(file, line);
+  const size_t state = line.rfind(") ");
+  return state != std::string::npos && line.substr(state + 2, 1) == "Z";
+}
+
 }  // namespace
 
 uint32_t IoRing::CountForks() {
@@ -85,8 +96,9 @@ bool IoRing::Kernel::OwnerHasEnded() const {
   const uint64_t name = thread.load(std::memory_order_relaxed);
   if (name == 0 || name == ThisThread()) return false;
   const auto id = static_cast<pid_t>(name & UINT32_MAX);
-  return id == gettid() ||
-         (syscall(SYS_tgkill, getpid(), id, 0) != 0 && errno == ESRCH);
+  if (id == gettid()) return true;
+  if (syscall(SYS_tgkill, getpid(), id, 0) != 0) return errno == ESRCH;
+  return id == getpid() && MainThreadHasEnded();
 }
 
 bool IoRing::Close(Owner owner, std::chrono::nanoseconds limit) {
@@ -183,7 +195,7 @@ void IoRing::CancelAll() {
 void IoRing::CancelEach() {
   for (Operation* one = kernel_->owning.first(); one != nullptr;
        one = kernel_->owning.After(*one)) {
-    kernel_->to_cancel.push_back(one->self);
+    ToCancel(*one);
   }
 }
 

@@ -6,9 +6,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -20,10 +18,11 @@ namespace pagestall {
 
 class IoRing::Operation {
  public:
-  // Its place in a list.
+  // Its place in a list, and what keeps it as long as it is there.
   struct Links {
     Operation* previous = nullptr;
     Operation* next = nullptr;
+    Ticket holder;
   };
   template <Links Operation::*kLinks>
   class List;
@@ -32,14 +31,18 @@ class IoRing::Operation {
   std::shared_ptr<const File> file;
   std::shared_ptr<const void> memory;
   std::shared_ptr<Lane> lane;
-  Ticket self;  // as long as that is so
-  Links owning;
+  Links owning;            // as long as that is so
   bool on_lane = false;    // takes one of its places
   bool submitted = false;  // the kernel may have it
 
   // Where it waits to be submitted, if it does.
   Links waiting;
   List<& Operation::waiting>* queue = nullptr;
+
+  Links to_cancel;
+  // Named by a cancellation that the kernel may have: its address may not be
+  // another's before that has ended.
+  Links cancelling;
 
   // What it is (io_uring_enter(2)).
   uint8_t opcode = IORING_OP_NOP;
@@ -53,9 +56,11 @@ class IoRing::Operation {
   bool ended = false;
   int result = 0;
   Done done;
+  Links telling;
 };
 
-// In the order of their coming; each is in one of a kind.
+// In the order of their coming; each is in one of a kind. Nothing here
+// allocates: what the kernel has given back must be taken whole.
 template <IoRing::Operation::Links IoRing::Operation::*kLinks>
 class IoRing::Operation::List {
  public:
@@ -64,17 +69,29 @@ class IoRing::Operation::List {
   Operation* first() const { return first_; }
   static Operation* After(const Operation& one) { return (one.*kLinks).next; }
 
-  void Append(Operation& one) {
-    one.*kLinks = {.previous = last_, .next = nullptr};
+  List() = default;
+  ~List() { Clear(); }
+  List(const List&) = delete;
+  List& operator=(const List&) = delete;
+
+  // `holder` is of that operation; null where something else keeps it.
+  void Append(Operation& one, Ticket holder = nullptr) {
+    one.*kLinks = {
+        .previous = last_, .next = nullptr, .holder = std::move(holder)};
     (last_ == nullptr ? first_ : (last_->*kLinks).next) = &one;
     last_ = &one;
     ++size_;
   }
-  void Remove(Operation& one) {
-    const auto [before, after] = std::exchange(one.*kLinks, {});
+  // Returns the holder, which may be the last one.
+  Ticket Remove(Operation& one) {
+    auto [before, after, holder] = std::exchange(one.*kLinks, {});
     (before == nullptr ? first_ : (before->*kLinks).next) = after;
     (after == nullptr ? last_ : (after->*kLinks).previous) = before;
     --size_;
+    return std::move(holder);
+  }
+  void Clear() {
+    while (first_ != nullptr) Remove(*first_);
   }
 
  private:
@@ -88,7 +105,7 @@ class IoRing::Lane {
   explicit Lane(size_t most) : limit(most) {}
 
   const size_t limit;
-  const Kernel* ring = nullptr;  // of the operations, if there are any
+  const Kernel* ring = nullptr;  // that it was used with first
   size_t taken = 0;  // by those that the kernel has, or is to have now
   Operation::List<&Operation::waiting> queue;  // for their turn
 };
@@ -111,12 +128,12 @@ class IoRing::Kernel {
   std::atomic<uint64_t> thread = 0;  // that it belongs to; 0: to none yet
   Operation::List<&Operation::owning> owning;  // something
   Operation::List<&Operation::waiting> queue;  // for the submission queue
-  std::deque<Ticket> to_cancel;
-  // Operations that a submitted cancellation names: their address may not be
-  // another's before it has ended.
-  std::unordered_map<uint64_t, Ticket> cancelling;
-  std::deque<Ticket> ended;   // and who is to be told of it, but may let go
+  Operation::List<&Operation::to_cancel> to_cancel;
+  Operation::List<&Operation::cancelling> cancelling;
+  Operation::List<&Operation::telling> ended;  // and somebody is to be told
   std::vector<Ticket> spare;  // that nobody knows, to be used again
+
+  Kernel() { spare.reserve(kEntries); }
 
   // Opened by a process of which this is a child: it shares the queues.
   bool IsInherited() const { return forks_ != CountForks(); }
@@ -130,6 +147,8 @@ class IoRing::Kernel {
 
   Ticket NewOperation();
   void Recycle(Ticket operation);
+  // Of a cancellation's user_data.
+  void EndCancelling(uint64_t data);
 
  private:
   const uint32_t forks_ = CountForks();

@@ -42,8 +42,8 @@ constexpr std::chrono::milliseconds kRetry{1};
 // never waited for where the rules are kept.
 class Ring::State final : public std::enable_shared_from_this<State> {
  public:
-  static absl::StatusOr<std::shared_ptr<State>> Open(
-      const asio::any_io_executor& executor);
+  // Once. What has failed to open is closed.
+  absl::Status Open(const asio::any_io_executor& executor);
 
   // Coroutines that wait are unwound by their executors.
   bool Close(std::chrono::nanoseconds limit);
@@ -211,21 +211,19 @@ void Ring::State::Tell(Handler handler, const IoRing::Ticket& ticket) {
   TurnSoon();
 }
 
-absl::StatusOr<std::shared_ptr<Ring::State>> Ring::State::Open(
-    const asio::any_io_executor& executor) {
+absl::Status Ring::State::Open(const asio::any_io_executor& executor) {
   absl::StatusOr<IoRing::Owner> core = IoRing::Open();
   if (!core.ok()) return core.status();
-  auto state = std::make_shared<State>();
-  Loop& loop = state->loop_.emplace(executor);
+  Loop& loop = loop_.emplace(executor);
   asio::error_code refused;
   loop.signalled.assign((*core)->descriptor(), refused);
   if (refused) return ErrnoStatus(refused.value(), "epoll_ctl");
   (*core)->ReleaseDescriptor();
   loop.service = &asio::use_service<Service>(
       asio::query(executor, asio::execution::context));
-  loop.service->Add(state.get());
-  state->core_ = *std::move(core);
-  return state;
+  loop.service->Add(this);
+  core_ = *std::move(core);  // nothing fails from here on
+  return absl::OkStatus();
 }
 
 bool Ring::State::Close(std::chrono::nanoseconds limit) {
@@ -368,9 +366,10 @@ void Ring::State::Signalled(const asio::error_code& error) {
 absl::StatusOr<std::unique_ptr<Ring>> Ring::Open(
     const asio::any_io_executor& executor) {
   return Caught("open a ring", [&]() -> absl::StatusOr<std::unique_ptr<Ring>> {
-    absl::StatusOr<std::shared_ptr<State>> state = State::Open(executor);
-    if (!state.ok()) return state.status();
-    return std::unique_ptr<Ring>(new Ring(*std::move(state)));
+    std::unique_ptr<Ring> ring(new Ring(std::make_shared<State>()));
+    absl::Status status = ring->state_->Open(executor);
+    if (!status.ok()) return status;
+    return ring;
   });
 }
 

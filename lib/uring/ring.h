@@ -32,7 +32,8 @@ class SharedBuffer;
 // end at once with FailedPrecondition; so do all, once another has run the
 // executor, and all in a child of fork(2), those that wait there once
 // notify_fork() was called, as Asio wants it: before, the ring counts as closed
-// there, and is left alone by whatever destroys it. Its calls are safe to make
+// there, and is left alone by whatever destroys it. (To run the context there
+// before that takes its parent's events away.) Its calls are safe to make
 // on any thread. To join the thread takes as long as what a thread of the
 // kernel's has in hand for it, while storage hangs (io_ring.h).
 //

@@ -1,12 +1,15 @@
 #include "lib/file/survives.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
+#include <thread>
 
 namespace pagestall {
 namespace {
@@ -37,12 +40,40 @@ TEST(SurvivesCalls, LeavesNoChildAndNoSignal) {
   EXPECT_EQ(errno, ECHILD);
 }
 
-TEST(SurvivesCalls, DescriptorsOfTheChildAreItsOwn) {
+// Else each open file would be flushed at its end, by a server maybe.
+TEST(SurvivesCalls, DescriptorsOfTheChildAreThisProcesss) {
   int opened = -1;
   EXPECT_TRUE(
       SurvivesCalls([&] { opened = static_cast<int>(syscall(SYS_dup, 1)); }));
   EXPECT_GE(opened, 0);
-  EXPECT_EQ(close(opened), -1);
+  EXPECT_EQ(close(opened), 0);
+}
+
+TEST(SurvivesCalls, IsToldThoughAnotherThreadWaitsForAnyChild) {
+  std::atomic<bool> end = false;
+  std::jthread reaper([&] {
+    while (!end) waitpid(-1, nullptr, __WALL);
+  });
+  for (int i = 0; i < 200; ++i) {
+    EXPECT_FALSE(
+        SurvivesCalls([] { syscall(SYS_kill, syscall(SYS_getpid), SIGKILL); }));
+  }
+  end = true;
+}
+
+TEST(SurvivesCalls, LeavesTheNextNamespaceOfProcessesAlone) {
+  const pid_t child = fork();
+  if (child == 0) {
+    if (unshare(CLONE_NEWPID) != 0) _exit(2);
+    if (!SurvivesCalls([] {})) _exit(3);
+    const pid_t first = fork();
+    if (first == 0) _exit(0);
+    _exit(first > 0 ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  if (WEXITSTATUS(status) == 2) GTEST_SKIP() << "no namespace can be made";
+  EXPECT_EQ(status, 0);
 }
 
 }  // namespace

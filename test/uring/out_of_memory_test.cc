@@ -1,0 +1,113 @@
+// Memory runs out at each allocation in turn: what the kernel has given back is
+// taken once, and what could not be made is gone. A program of its own, for it
+// replaces the operator new of all that is in it.
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <asio/io_context.hpp>
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <thread>
+#include <vector>
+
+#include "lib/file/file.h"
+#include "lib/file/page_buffer.h"
+#include "lib/file/shared_buffer.h"
+#include "lib/uring/io_ring.h"
+#include "lib/uring/ring.h"
+#include "test/status_matchers.h"
+#include "test/temporary_directory.h"
+
+namespace {
+
+// Of this thread: how many allocations succeed before one fails; -1: all do.
+thread_local int succeed = -1;
+
+}  // namespace
+
+void* operator new(size_t size) {
+  if (succeed >= 0 && succeed-- == 0) throw std::bad_alloc();
+  if (void* const memory = std::malloc(size)) return memory;  // NOLINT
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept { std::free(memory); }  // NOLINT
+void operator delete(void* memory, size_t /*size*/) noexcept {
+  std::free(memory);  // NOLINT
+}
+
+namespace pagestall {
+namespace {
+
+using std::chrono_literals::operator""ms;
+using std::chrono_literals::operator""s;
+
+constexpr int kMostAllocations = 60;
+
+// Whether the `nth` allocation of `work` has failed it.
+template <typename Work>
+bool FailsAt(int nth, const Work& work) {
+  succeed = nth;
+  bool failed = false;
+  try {
+    work();
+  } catch (const std::bad_alloc&) {
+    failed = true;
+  }
+  failed = failed || succeed == -1;
+  succeed = -1;
+  return failed;
+}
+
+TEST(OutOfMemory, OperationsEndOnce) {
+  if (!IoRing::Open().ok()) GTEST_SKIP() << "no io_uring here";
+  const TemporaryDirectory directory;
+  const auto file = std::make_shared<const File>(*File::Open(
+      directory.Write("file", std::vector<uint8_t>(4096, 7)), O_RDONLY));
+  int failures = 0;
+  for (int nth = 0; nth < kMostAllocations; ++nth) {
+    auto ring = *IoRing::Open();
+    const SharedBuffer buffer(PageBuffer(4096));
+    int told = 0;
+    constexpr int kReads = 4;
+    for (int i = 0; i < kReads; ++i) {
+      ring->StartRead(file, buffer, 0, 0, [&](int result) {
+        EXPECT_EQ(result, 4096);
+        ++told;
+      });
+    }
+    const IoRing::Ticket cancelled =
+        ring->StartRead(file, buffer, 0, 0, nullptr);
+    failures += FailsAt(nth, [&] {
+      ring->Cancel(cancelled);
+      for (int turn = 0; turn < 5; ++turn) {
+        ring->Submit();
+        while (auto ended = ring->NextEnded()) ended->done(ended->result);
+      }
+    });
+    for (int turn = 0; turn < 1000 && ring->waiting() > 0; ++turn) {
+      ring->Submit();
+      while (auto ended = ring->NextEnded()) ended->done(ended->result);
+      std::this_thread::sleep_for(1ms);
+    }
+    EXPECT_EQ(told, kReads) << nth;
+    EXPECT_TRUE(IoRing::Close(std::move(ring), 10s));
+  }
+  EXPECT_EQ(failures, 0) << "to take what has ended needs no memory";
+}
+
+TEST(OutOfMemory, RingThatCannotBeOpenedIsGone) {
+  if (!IoRing::Open().ok()) GTEST_SKIP() << "no io_uring here";
+  int failures = 0;
+  for (int nth = 0; nth < kMostAllocations; ++nth) {
+    asio::io_context context;
+    failures += FailsAt(
+        nth, [&] { static_cast<void>(Ring::Open(context.get_executor())); });
+  }
+  EXPECT_GT(failures, 5);
+}
+
+}  // namespace
+}  // namespace pagestall
