@@ -7,7 +7,8 @@
 
 Runs are kept by machine (CPU, memory, file system, device, build type; for those of other suites
 host_name, num_cpus, caches and the library's build type): two virtual machines of one kind are
-one machine, and runs of two kinds are not compared. Where a run does not say on which machine it
+one machine, and runs of two kinds are not compared, nor those between which the machine's costs
+changed by a factor of three, or what its storage reads from. Where a run does not say on which machine it
 was made, or hosts have a new name each time, --any-machine is for who knows that it does not
 matter. The database is a file,
 results/history.sqlite of this checkout, unless --db or the environment variable PAGESTALL_DB names
@@ -49,7 +50,8 @@ how often in all, and how many rows failed (what is not available on a machine i
 PLOT = """Plots one row over the runs of a machine in order of date: every repetition a dot, a line
 through the medians of the runs, and where the level changed for good, between which commits.
 Prints the changes as well. Runs in which the row failed are left out, and so are those of another
-dataset (seed, evict) than the newest run's.
+dataset (seed, evict) than the newest run's, or of a machine that has its ID but differs from it in
+costs by a factor of three, or in what its storage reads from.
 
     tools/pagestall history plot 'exec:async/io:mmap/cache:cold' -o mmap.png
     tools/pagestall history plot 'exec:seq/io:read/cache:warm' --machine 3f2a -o read.svg
@@ -64,8 +66,9 @@ GATE = """Tells whether a run is slower than the runs before it on the same mach
     tools/pagestall history gate results/today.json --window 30 --threshold 10
 
 Each row is compared with its repetitions in the last runs (--window) of the same binary that
-measured it and were made before, without those in which it failed and those of another dataset
-(seed, evict). A row is slower if that is significant, by more than --threshold and by more than the
+measured it and were made before, without those in which it failed, those of another dataset (seed,
+evict) and those of a machine that has its ID but differs from it in costs by a factor of three, or
+in what its storage reads from. A row is slower if that is significant, by more than --threshold and by more than the
 noise: the largest of what the repetitions show of it, of what "tools/pagestall ab X X" measured on
 this machine, and of what the next run may differ by from those before it, as far as their medians
 tell. That takes 5 runs; before, a run that differs by chance may be called slower. Some row

@@ -9,6 +9,7 @@ import warnings
 from pagestall_tools import runs, words
 from pagestall_tools.comparison.notes import dataset_differences
 from pagestall_tools.history.change_points import change_points
+from pagestall_tools.history.gate import of_one_machine, stranger_notes
 from pagestall_tools.runs import BadInput
 from pagestall_tools.whole_file import write_whole
 from pagestall_tools.words import printable
@@ -27,7 +28,7 @@ def plot(history, arguments):
     if arguments.output.suffix not in FORMATS:
         raise BadInput(f"write '{arguments.output}': the name must end with {', '.join(FORMATS)}")
     machine, fingerprint, binary, row = choose(history, arguments)
-    samples, left_out = of_one_dataset(history, machine, binary, row)
+    samples, notes = comparable(history, machine, binary, row, arguments.any_machine)
     samples = samples[-arguments.last :]
     changes = change_points([sample.median for sample in samples])
     title = (
@@ -44,11 +45,8 @@ def plot(history, arguments):
         print(f"change: {line}")
     if not changes:
         print(f"no change in {words.plural(len(samples), 'run')}")
-    if left_out:
-        print(
-            f"left out: {words.plural(left_out, 'run')} of another dataset (seed, evict) than the "
-            "newest run's"
-        )
+    for note in notes:
+        print(printable(note))
     print(arguments.output)
     return 0
 
@@ -62,13 +60,25 @@ def described_machine(fingerprint):
     return f"{fingerprint['cpu_model']}, {filesystem}"
 
 
-def of_one_dataset(history, machine, binary, row):
-    """([Sample] of the runs that measured what the newest one did, how many others there are)."""
+def comparable(history, machine, binary, row, any_machine):
+    """([Sample] of the runs that measured what the newest one did, and unless `any_machine`
+    where it did, lines that say how many others there are)."""
     contexts = history.contexts(machine, binary)
     samples = history.samples(list(contexts), row=row)[row]
     newest = contexts[samples[-1].run]
-    same = [one for one in samples if not dataset_differences(contexts[one.run], newest)]
-    return same, len(samples) - len(same)
+    here, strangers = {one.run: contexts[one.run] for one in samples}, []
+    if not any_machine:
+        here, strangers = of_one_machine(here, newest)
+    same = [
+        one
+        for one in samples
+        if one.run in here and not dataset_differences(here[one.run], newest)
+    ]
+    notes = list(stranger_notes(strangers, "the newest run's"))
+    if others := len(here) - len(same):
+        what = words.plural(others, "run")
+        notes.append(f"left out: {what} of another dataset (seed, evict) than the newest run's")
+    return same, notes
 
 
 def choose(history, arguments):
