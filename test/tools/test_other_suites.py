@@ -200,6 +200,26 @@ def test_aggregates_of_old_libraries_are_no_rows(scratch):
     assert "only aggregates in it" in pagestall("csv", only).stderr
 
 
+def test_statistics_of_the_users_own_in_old_libraries_are_no_rows(scratch):
+    def with_kinds(name, count, *kinds):
+        return [*rows(name, 50, count), *(one for kind in kinds for one in rows(
+            f"{name}_{kind}", 50, 1
+        ))]  # fmt: skip
+
+    usual, own = ("mean", "median", "stddev"), ("max", "p99", "my_own")
+    path = write(
+        scratch / "run.json",
+        old(with_kinds(PARSE, 5, *usual, *own)),
+        old(with_kinds("BM_Sort", 5, "fast")),  # without aggregates
+        old(with_kinds("BM_Find", 1, *usual, "fast")),  # without repetitions
+        old([*with_kinds("BM_Copy", 5, *usual), *rows("BM_Copy_fast", 50, 5)]),
+    )
+    assert {one["row"] for one in csv_of(path)} == {
+        PARSE, "BM_Sort", "BM_Sort_fast", "BM_Find", "BM_Find_fast", "BM_Copy", "BM_Copy_fast",
+    }  # fmt: skip
+    assert pagestall("csv", path).stderr == ""
+
+
 def test_row_of_which_only_aggregates_are_there_is_named(scratch, began):
     path = write(scratch / "run.json", rows(COPY, 80), aggregates(PARSE, 50))
     said = f"{PARSE}: only its aggregates are there (ReportAggregatesOnly)"
