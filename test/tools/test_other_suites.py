@@ -133,6 +133,23 @@ def test_row_without_a_unit_or_a_name_is_named(scratch):
     ]
 
 
+@pytest.mark.parametrize("sign", ["\ud800", "\0"])
+def test_row_whose_name_cannot_be_kept_is_named_and_the_others_are_kept(scratch, sign):
+    bad = [one | {"run_name": f"BM_{sign}"} for one in rows("BM_", 50)]
+    path = write(scratch / "run.json", bad, rows(COPY, 80))
+    shown = sign.encode("unicode_escape", "replace").decode()
+    why = "no measurement: its name has half a character or a NUL in it"
+    line = f"left out of '{path}': BM_{shown}: {why} (10 times)\n"
+    added = history(scratch / "history.sqlite", "add", path)
+    assert (added.returncode, added.stderr) == (0, line)
+    assert "1 rows, 10 repetitions" in added.stdout
+    assert why in page_of(scratch, path)
+    done = pagestall("csv", path)
+    assert (done.returncode, done.stderr, len(done.stdout.splitlines())) == (0, line, 12)
+    compared = pagestall("gate", path, path)
+    assert "1 row: 1 same" in compared.stdout and f"BM_{shown}: {why}" in compared.stdout
+
+
 @pytest.mark.parametrize(
     ("changed", "why"),
     [

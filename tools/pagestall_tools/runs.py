@@ -8,7 +8,7 @@ import re
 
 from pagestall_tools.entries import NoMeasurement, aggregated_rows, measured, name_of, twice
 from pagestall_tools.entries import without_doubt
-from pagestall_tools.words import clipped, natural
+from pagestall_tools.words import clipped, is_text, natural, printable
 
 
 class BadInput(Exception):
@@ -176,6 +176,9 @@ def parse(path, run):
                 row = f"entry {place}"
                 is_object = isinstance(entry, dict)
                 raise NoMeasurement("without a name" if is_object else "not an object")
+            if not is_text(row):
+                row = printable(row)
+                raise NoMeasurement("its name has half a character or a NUL in it")
             if entry.get("error_occurred"):
                 count(errors, row, str(entry.get("error_message", "unknown error")))
             elif entry.get("skipped") is True:

@@ -1,5 +1,7 @@
 """The words of a report: what rows, sources and figures are called for a person to read."""
 
+import re
+
 # What runs the sums, of so many files.
 EXECUTORS = {
     "seq": "one thread",
@@ -40,6 +42,8 @@ AXES = {
 
 UNITS = {"kib": "KiB", "mib": "MiB", "pct": "%", "ms": "ms", "us": "µs"}
 
+HALF_OR_NUL = re.compile("[\ud800-\udfff\0]")
+
 
 def family(row):
     """What a row's name begins with: "scan", "lookup"."""
@@ -53,6 +57,16 @@ def printable(text):
         one if one.isprintable() else one.encode("unicode_escape", "replace").decode()
         for one in str(text)
     )
+
+
+def is_text(text):
+    """Whether every file and database can keep it: no half characters (of UTF-16), no NUL."""
+    return not HALF_OR_NUL.search(text)
+
+
+def keepable(text):
+    """As is_text() has it, with escapes."""
+    return HALF_OR_NUL.sub(lambda found: printable(found[0]), text)
 
 
 def clipped(text, most):

@@ -1,6 +1,7 @@
 """The history: runs of every machine, in a SQLite file or in PostgreSQL. One process or many
 may add at once; a run is there as a whole or not at all."""
 
+import collections
 import dataclasses
 import datetime
 import hashlib
@@ -16,6 +17,7 @@ from pagestall_tools.history.dates import date_of, utc
 from pagestall_tools.history.schema import ERRORS, MACHINES, NOISE, REPETITIONS, RUNS
 from pagestall_tools.machine import fingerprint, machine_id
 from pagestall_tools.runs import ANSWERS, BadInput
+from pagestall_tools.words import keepable
 
 IS_FAILURE = and_(*(~ERRORS.c.message.startswith(one, autoescape=True) for one in ANSWERS))
 
@@ -106,9 +108,9 @@ class Store:
         row = {
             "digest": digest(run),
             "machine": machine,
-            "commit": str(run.context.get("commit", "")),
+            "commit": keepable(str(run.context.get("commit", ""))),
             "date": date_of(run),
-            "binary": run.binary,
+            "binary": keepable(run.binary),
             "context": run.context,
         }
         with self.database.transaction(f"add '{run.path}' to", writes=True) as connection:
@@ -197,7 +199,8 @@ class Store:
     def contexts(self, machine, binary, before=None):
         """{key: context} of its runs on the machine (None: any), in order of date; of those that
         were made before a Run (or in the same second) if it is given."""
-        query = select(RUNS.c.id, RUNS.c.context).where(RUNS.c.binary == binary)
+        its_binary = RUNS.c.binary == keepable(binary)
+        query = select(RUNS.c.id, RUNS.c.context).where(its_binary)
         if machine is not None:
             query = query.where(RUNS.c.machine == machine)
         if before is not None:
@@ -257,10 +260,17 @@ def repetitions_of(run):
     ]
 
 
+def keepable_errors(run):
+    known = collections.Counter()
+    for (row, message), count in run.errors.items():
+        known[row, keepable(message)] += count
+    return known
+
+
 def errors_of(run):
     return [
         {"row": row, "message": message, "count": count}
-        for (row, message), count in run.errors.items()
+        for (row, message), count in keepable_errors(run).items()
     ]
 
 
