@@ -5,9 +5,11 @@ import importlib.util
 import json
 import os
 import re
+import resource
 import sqlite3
 import subprocess
 
+import forbid
 import pytest
 
 from conftest import NO_DRIVER, ROOT, wait_until
@@ -134,6 +136,37 @@ def test_run_that_cannot_be_stored_leaves_nothing(db, scratch, monkeypatch):
     assert history(db, "list").stdout.count("machine ") == 1
     with opened(db) as store, store.database.transaction("test") as connection:
         assert connection.exec_driver_sql("SELECT COUNT(*) FROM repetitions").scalar() == 10
+
+
+@pytest.mark.parametrize("most", [0, 8192, 65536])
+def test_history_for_which_there_is_no_room_leaves_nothing(scratch, most):
+    """The tables alone fit into the last."""
+    rows = [repetitions(f"row/{number}", times(1)) for number in range(100)]
+    run = write_run(scratch / "run.json", *rows)
+    db = scratch / "new/history.sqlite"
+    words = [ROOT / "tools/pagestall", "history", "add", "--db", db, run]
+    done = subprocess.run(
+        words, capture_output=True, text=True, check=False,
+        preexec_fn=lambda: forbid.limit(resource.RLIMIT_FSIZE, most),
+    )  # fmt: skip
+    assert str(db) in one_line(done)
+    assert not db.parent.exists()
+    added(db, run)
+    (line,) = added(db, run)
+    assert line.endswith("already there")
+
+
+def test_what_another_has_added_to_a_new_history_stays(scratch):
+    db, run = scratch / "history.sqlite", made_run(scratch, 0)
+    with opened(db):
+        added(db, run)
+    assert len(columns(db)) == 1
+    db.unlink()
+    from pagestall_tools.runs import BadInput
+
+    with pytest.raises(BadInput, match="removed the file meanwhile"):
+        with opened(db) as store, store.database.transaction("add to", writes=True):
+            db.unlink()
 
 
 def test_what_no_database_can_keep_is_kept_as_escapes(db, scratch):

@@ -65,14 +65,28 @@ class Sample:
 
 
 def open_store(where, create=True):
-    """The Store at a path or URL; made if `create` and there is none. BadInput if it cannot
-    be reached, is something else's database, or is newer than this program."""
+    """The Store at a path or URL. If `create` and there is none it is made, and its file is gone
+    again when it is closed unless something was added. BadInput if it cannot be reached, is
+    something else's database, or is newer than this program."""
     database = Database(where, create)
     try:
         return Store(database, create)
     except BaseException:
-        database.close()
+        leave(database)
         raise
+
+
+def leave(database):
+    """Closes it. A file that this process has made goes, if nobody has added anything."""
+    if database.made:
+        try:
+            with database.transaction("look into", writes=True) as connection:
+                if schema.is_empty(connection):
+                    database.discard()
+        except BadInput as error:  # for want of room even for that; or somebody adds for long
+            if "locked" not in str(error):
+                database.discard()
+    database.close()
 
 
 class Store:
@@ -100,7 +114,7 @@ class Store:
         return self
 
     def __exit__(self, *_):
-        self.database.close()
+        leave(self.database)
 
     def add(self, run):
         """Whether it was added: False if it is there already."""
@@ -128,6 +142,7 @@ class Store:
             for table, rows in ((REPETITIONS, repetitions_of(run)), (ERRORS, errors_of(run))):
                 if rows:
                     connection.execute(table.insert(), [{"run": key} | one for one in rows])
+        self.database.made.clear()
         return True
 
     def _add_machine(self, connection, machine, its_fingerprint):
@@ -149,6 +164,7 @@ class Store:
                 connection.execute(
                     insert.on_conflict_do_update(index_elements=key, set_={"noise": fraction})
                 )
+        self.database.made.clear()
 
     def noise(self, machine):
         """{row: fraction}, each as it was measured last."""
