@@ -35,6 +35,12 @@ GROUPED = re.compile(r":\s*-?[0-9]{1,3}(?:,[0-9]{3})*,[0-9]{3}[^0-9]*\Z")
 # No counter of a real run is as large.
 MOST_COUNTED = 1e18
 
+# How compressed files begin.
+COMPRESSED = {
+    b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zXZ\0": "xz", b"BZh": "bzip2",
+    b"PK\3\4": "zip",
+}  # fmt: skip
+
 # What a message begins with where a row has no measurement, and that is an answer: it cannot run
 # on the machine (the suite's own message), it skipped itself (SkipWithMessage), or it is in the
 # file as aggregates only (ReportAggregatesOnly).
@@ -116,6 +122,9 @@ def content(path):
         raise ValueError("empty")
     if len(data) > MOST_BYTES:
         raise ValueError(f"larger than {MOST_BYTES >> 20} MiB")
+    for begin, how in COMPRESSED.items():
+        if data.startswith(begin):
+            raise ValueError(f"compressed ({how}); unpack it first")
     return data
 
 

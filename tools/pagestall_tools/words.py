@@ -75,6 +75,11 @@ def clipped(text, most):
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
+def binary(name):
+    """Of a run's, for a terminal."""
+    return printable(name) or "a run that does not name its binary"
+
+
 def executor(name, files=""):
     """ "8 coroutines"; without the number if files is ""."""
     return EXECUTORS[name].format(files).strip() if name in EXECUTORS else name

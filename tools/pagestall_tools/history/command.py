@@ -104,7 +104,9 @@ def add_arguments(parser):
     plots.add_argument("row", metavar="ROW", help="a regular expression that finds one row")
     plots.add_argument("--machine", metavar="ID", help="where several measured the row")
     add_any_machine(plots, "the runs of whichever machine, unknown ones as well")
-    plots.add_argument("--binary", metavar="NAME", help="where several have the row")
+    plots.add_argument(
+        "--binary", metavar="NAME", help="where several have the row ('': runs that name none)"
+    )
     plots.add_argument("--last", type=positive, default=100, metavar="N", help="runs (100)")
     plots.add_argument(
         "-o", "--output", type=pathlib.Path, default=pathlib.Path("history.png"),
@@ -177,8 +179,8 @@ def print_machine(machine, fingerprint, runs):
     print(f"  {'date (UTC)':19}  {'commit':12}  {'binary':{width}}  rows  repetitions  failed rows")
     for one in runs:
         line = (
-            f"{one.date:%Y-%m-%d %H:%M:%S}  {printable(one.commit[:12]):12}  "
-            f"{printable(one.binary):{width}}  {one.rows:4}  {one.repetitions:11}  {one.failed:11}"
+            f"{one.date:%Y-%m-%d %H:%M:%S}  {printable(one.commit[:12]) or '-':12}  "
+            f"{printable(one.binary) or '-':{width}}  {one.rows:4}  {one.repetitions:11}  {one.failed:11}"
         )
         print(f"  {line}")
     print()

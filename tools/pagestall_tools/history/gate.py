@@ -33,7 +33,7 @@ def run(history, contender, window, threshold, any_machine=False):
     if not known and not any(row in samples for row, _ in contender.errors):
         raise BadInput(no_history(history, contender, machine, strangers))
     count = words.plural(max(map(len, samples.values())), "run")
-    path = f"the last {count} of {words.printable(contender.binary)} before it"
+    path = f"the last {count} of {words.binary(contender.binary)} before it"
     baseline = pooled(path, list(earlier.values())[-1], samples)
     result = gate(
         baseline,
@@ -129,9 +129,9 @@ def too_few_notes(samples):
 def no_history(history, run, machine, strangers):
     what = f"no run of this machine ({machine})"
     if machine is None:
-        what = f"no earlier run of {words.printable(run.binary)} with any of these rows"
+        what = f"no earlier run of {words.binary(run.binary)} with any of these rows"
     elif machine in history.machines():
-        binary = words.printable(run.binary)
+        binary = words.binary(run.binary)
         what = f"no earlier run of {binary} with any of these rows on this machine ({machine})"
     return "; ".join([
         f"gate '{run.path}': {what} in '{history.database}'",

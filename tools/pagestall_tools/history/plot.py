@@ -33,10 +33,11 @@ def plot(history, arguments):
     changes = change_points([sample.median for sample in samples])
     title = (
         f"Time of each repetition, run by run, and where it changed for good\n{in_words(row)}\n"
+        + words.binary(binary)
         + printable(
-            f"{binary} on any machine"
+            " on any machine"
             if machine is None
-            else f"{binary} on machine {machine}: {described_machine(fingerprint)}"
+            else f" on machine {machine}: {described_machine(fingerprint)}"
         )
     )
     figure = draw(samples, changes, title)
@@ -104,9 +105,9 @@ def choose(history, arguments):
         raise BadInput(f"plot '{arguments.row}': {len(rows)} rows match; {listed(found)}")
     for option, several in (("--machine", ids), ("--binary", binaries)):
         if len(several) > 1 and not (option == "--machine" and arguments.any_machine):
-            raise BadInput(
-                f"plot '{arguments.row}': say {option}, one of: {printable(', '.join(several))}"
-            )
+            # --binary '' is that of runs that name none.
+            said = ", ".join(printable(one) or f"'' ({words.binary('')})" for one in several)
+            raise BadInput(f"plot '{arguments.row}': say {option}, one of: {said}")
     if arguments.any_machine and arguments.machine is None:
         return None, {}, binaries[0], rows[0]
     if not machines[ids[0]] and not arguments.any_machine:
