@@ -237,6 +237,21 @@ def test_failures_are_named_and_never_averaged(scratch):
     assert rows(page, "Time:")[2][:3] == ["8 coroutines", "mmap", "0.980"]
 
 
+def test_what_was_left_out_is_counted_by_what_it_is(scratch):
+    row = ROW.format("async", "mmap", "cold")
+    line = f"left out of '{scratch / 'run.json'}': entry {{}}: no measurement: {{}}\n"
+    no_object = line.format(49, "not an object")
+    one = report(scratch, *article(), [failure(row, "not cold")], ["text"], said=no_object)
+    assert ">1 repetition failed and was left out; named at the end.<" in one
+    assert ">1 entry is no measurement and was left out; named at the end.<" in one
+    assert rows(one, "What was not measured") == [[row, "not cold", "1 of 7"]]
+    assert rows(one, "What was not measured", 1) == [["entry 49", "not an object", "1 of 1"]]
+    both = line.format(48, "not an object") + line.format(49, "without a name")
+    two = report(scratch, *article(), ["text", {"real_time": 3}], said=both)
+    assert ">2 entries are no measurement and were left out; named at the end.<" in two
+    assert "failed" not in two
+
+
 def test_sections_without_data_are_left_out(scratch):
     assert headings(report(scratch, *lookups())) == [
         "Lookups: random records by how much of the files is in memory",

@@ -3,7 +3,6 @@
 import dataclasses
 import re
 
-from pagestall_tools import words
 from pagestall_tools.report import lookups, questions, remedies, run_sections, scans, stalls, times
 from pagestall_tools.report.answer import Answer, answer
 from pagestall_tools.report.columns import columns as columns_of
@@ -137,8 +136,5 @@ def about(runs):
         else:
             when = f"Measured {measured[0][1]}"
         parts.append(paragraph(f"{when}, on {told}.", class_="note"))
-    failed = run_sections.failure_count(runs)
-    if failed:
-        said = f"{words.plural(failed, 'repetition')} failed and were left out; named at the end."
-        parts.append(paragraph(element("strong", said)))
+    parts += [paragraph(element("strong", said)) for said in run_sections.left_out(runs)]
     return Html("\n".join(parts))

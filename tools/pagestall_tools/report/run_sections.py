@@ -4,10 +4,11 @@ import collections
 import json
 import statistics
 
+from pagestall_tools import words
 from pagestall_tools.report import pictures
 from pagestall_tools.report.html import Html, element, figure, paragraph
 from pagestall_tools.report.html import section, side_by_side, table
-from pagestall_tools.runs import NOT_AVAILABLE, axes, is_failure, unknown_below
+from pagestall_tools.runs import NOT_AVAILABLE, UNREADABLE, axes, is_failure, unknown_below
 
 # Of no use to a reader.
 LEFT_OUT = {"caches", "json_schema_version"}
@@ -77,41 +78,46 @@ def text(value):
     return value if isinstance(value, str) else json.dumps(value)
 
 
+# Heading of a table of what was not measured -> what is said of it.
+NOT_MEASURED = {
+    "Failed": "These repetitions are in none of the figures above. Those that their rows have "
+    "beside them are.",
+    "No measurement": "Entries of which the file says no time that can be one, or no name.",
+    "Not available here": "What this machine cannot run: no failure.",
+    "Skipped": "What the benchmark skipped, or wrote no repetition of: no failure.",
+}
+
+
 def failures_section(runs):
-    """Failures, and apart from them what is an answer: what cannot run on the machine, and what
-    the benchmark or its options left out."""
-    failed, unavailable, skipped = [], [], []
+    """Failures, and apart from them what is no measurement, and what is an answer: what cannot run
+    on the machine, and what the benchmark or its options left out."""
+    lines = {heading: [] for heading in NOT_MEASURED}
     for label, run in runs.items():
         begun = attempts(run)
         for (row, message), count in run.errors.items():
-            line = [row, message.removeprefix(NOT_AVAILABLE), f"{count} of {begun[row]}"]
-            line += [label] if len(runs) > 1 else []
-            is_here = unavailable if message.startswith(NOT_AVAILABLE) else skipped
-            (failed if is_failure(message) else is_here).append(line)
+            why = message.removeprefix(NOT_AVAILABLE).removeprefix(UNREADABLE)
+            line = [row, why, f"{count} of {begun[row]}", *[label] * (len(runs) > 1)]
+            lines[heading_of(message)].append(line)
     heads = [["row", "why", "repetitions", *["file"] * (len(runs) > 1)]]
-    parts = []
-    if failed:
-        parts += [
-            element("h3", "Failed"),
-            paragraph(
-                "These repetitions are in none of the figures above. Those that their rows have "
-                "beside them are."
-            ),
-            table(heads, failed, texts=2, long={0, 1}),
-        ]
-    if unavailable:
-        parts += [
-            element("h3", "Not available here"),
-            paragraph("What this machine cannot run: no failure."),
-            table(heads, unavailable, texts=2, long={0, 1}),
-        ]
-    if skipped:
-        parts += [
-            element("h3", "Skipped"),
-            paragraph("What the benchmark skipped, or wrote no repetition of: no failure."),
-            table(heads, skipped, texts=2, long={0, 1}),
-        ]
+    parts = [
+        part
+        for heading, told in NOT_MEASURED.items()
+        if lines[heading]
+        for part in (
+            element("h3", heading),
+            paragraph(told),
+            table(heads, lines[heading], texts=2, long={0, 1}),
+        )
+    ]
     return section("What was not measured", *parts) if parts else Html("")
+
+
+def heading_of(message):
+    if message.startswith(NOT_AVAILABLE):
+        return "Not available here"
+    if message.startswith(UNREADABLE):
+        return "No measurement"
+    return "Failed" if is_failure(message) else "Skipped"
 
 
 def attempts(run):
@@ -122,10 +128,17 @@ def attempts(run):
     return begun
 
 
-def failure_count(runs):
-    return sum(
-        count
-        for run in runs.values()
-        for (_, message), count in run.errors.items()
-        if is_failure(message)
-    )
+def left_out(runs):
+    """Sentences on how much failed, or is no measurement; none if nothing does."""
+    counts = collections.Counter()
+    for run in runs.values():
+        for (_, message), count in run.errors.items():
+            counts[heading_of(message)] += count
+    failed, unreadable = counts["Failed"], counts["No measurement"]
+    if failed:
+        were = "was" if failed == 1 else "were"
+        yield f"{words.plural(failed, 'repetition')} failed and {were} left out; named at the end."
+    if unreadable:
+        entries = "1 entry is" if unreadable == 1 else f"{unreadable} entries are"
+        were = "was" if unreadable == 1 else "were"
+        yield f"{entries} no measurement and {were} left out; named at the end."
