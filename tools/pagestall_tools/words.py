@@ -1,6 +1,7 @@
 """The words of a report: what rows, sources and figures are called for a person to read."""
 
 import re
+import typing
 
 # What runs the sums, of so many files.
 EXECUTORS = {
@@ -41,6 +42,22 @@ AXES = {
 }
 
 UNITS = {"kib": "KiB", "mib": "MiB", "pct": "%", "ms": "ms", "us": "µs"}
+
+
+
+class Unit(typing.NamedTuple):
+    """Of time."""
+
+    sign: str
+    name: str
+    of_a_second: float  # how many
+
+
+SECONDS = Unit("s", "seconds", 1.0)
+TIMES = [
+    SECONDS, Unit("ms", "milliseconds", 1e3), Unit("µs", "microseconds", 1e6),
+    Unit("ns", "nanoseconds", 1e9),
+]  # fmt: skip
 
 HALF_OR_NUL = re.compile("[\ud800-\udfff\0]")
 
@@ -103,6 +120,11 @@ def plain_source(name):
 def natural(text, digits):
     """The whole number that a text is; None if it is none, or has more digits."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= digits else None
+
+
+def unit_for(seconds):
+    """The largest Unit of which a time is one or more."""
+    return next((one for one in TIMES if seconds * one.of_a_second >= 1), TIMES[-1])
 
 
 def axis(name):

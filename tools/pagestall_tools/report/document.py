@@ -3,7 +3,8 @@
 import dataclasses
 import re
 
-from pagestall_tools.report import lookups, questions, remedies, run_sections, scans, stalls, times
+from pagestall_tools.report import lookups, other_rows, questions, remedies, run_sections, scans
+from pagestall_tools.report import stalls, times
 from pagestall_tools.report.answer import Answer, answer
 from pagestall_tools.report.columns import columns as columns_of
 from pagestall_tools.report.gallery import Gallery
@@ -34,6 +35,7 @@ def page(runs, png_directory=None):
         lookups.lookups_section(others, gallery),
         questions.questions_section(others, gallery),
         times.times_section(others),
+        other_rows.other_rows_section(others, gallery),
         run_sections.drift_section(runs, gallery),
         run_sections.machine_section(runs),
         run_sections.failures_section(runs),

@@ -10,6 +10,9 @@ from pagestall_tools.report.html import Html, element, figure, paragraph
 from pagestall_tools.report.html import section, side_by_side, table
 from pagestall_tools.runs import NOT_AVAILABLE, UNREADABLE, axes, is_failure, unknown_below
 
+# Of a picture: what a browser shows at once.
+MOST_DOTS = 20_000
+
 # Of no use to a reader.
 LEFT_OUT = {"caches", "json_schema_version"}
 
@@ -20,8 +23,12 @@ def drift_section(runs, gallery):
         points, axis = repetitions(run)
         if points:
             alternative = "Each repetition's time as a multiple of its row's median"
-            picture = pictures.drift(gallery, f"drift-{index}", points, axis, alternative)
-            drawn.append(figure(picture, label if len(runs) > 1 else ""))
+            step = -(-len(points) // MOST_DOTS)
+            shown = points[::step]
+            picture = pictures.drift(gallery, f"drift-{index}", shown, axis, alternative)
+            of_many = f"{len(shown)} of {len(points)} repetitions" if step > 1 else ""
+            caption = [label if len(runs) > 1 else "", of_many]
+            drawn.append(figure(picture, ", ".join(filter(None, caption))))
     if not drawn:
         return Html("")
     return section(
