@@ -6,6 +6,7 @@ import re
 from pagestall_tools.report import lookups, other_rows, questions, remedies, run_sections, scans
 from pagestall_tools.report import stalls, times
 from pagestall_tools.report.answer import Answer, answer
+from pagestall_tools.report.below import notes_of_columns
 from pagestall_tools.report.columns import columns as columns_of
 from pagestall_tools.report.gallery import Gallery
 from pagestall_tools.report.html import Html, element, page as page_of, paragraph
@@ -65,7 +66,8 @@ def answers(columns, has_lookups):
         said = answer({}, "")
         below = "For how long lookups by mmap blocked the executor stands below, under Lookups."
         return [block("", dataclasses.replace(said, sure=below) if has_lookups else said)]
-    return [block(column.label if len(chosen) > 1 else "", said) for column, said in chosen]
+    made = [block(column.label if len(chosen) > 1 else "", said) for column, said in chosen]
+    return [*made, *notes_of_columns([column for column, _ in chosen])]
 
 
 def says_more(other, one):

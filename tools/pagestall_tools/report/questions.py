@@ -5,6 +5,7 @@ import statistics
 from pagestall_tools import words
 from pagestall_tools.medians import figures, median
 from pagestall_tools.report import pictures
+from pagestall_tools.report.below import notes_of_rows
 from pagestall_tools.report.html import Html, element, figure, section, side_by_side, table
 from pagestall_tools.report.lookups import LOOKUPS
 from pagestall_tools.report.rows import families, headings, repetitions_of, runs_with
@@ -40,7 +41,10 @@ def questions_section(runs, gallery):
     for index, named in enumerate(ordered):
         title = QUESTIONS.get(named, f"Rows of the family {named.replace('_', ' ')}")
         parts += question(runs, title, asked[named], gallery, f"questions-{index}")
-    return section("Questions: what changes the hazard", *parts) if parts else Html("")
+    if not parts:
+        return Html("")
+    below = notes_of_rows(runs, [row for one in ordered for row in asked[one]])
+    return section("Questions: what changes the hazard", *below, *parts)
 
 
 def question(runs, title, rows, gallery, name, unit=SECONDS, is_drawn=True):

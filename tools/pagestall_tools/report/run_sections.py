@@ -6,6 +6,7 @@ import statistics
 
 from pagestall_tools import words
 from pagestall_tools.report import pictures
+from pagestall_tools.report.below import notes
 from pagestall_tools.report.html import Html, element, figure, paragraph
 from pagestall_tools.report.html import section, side_by_side, table
 from pagestall_tools.runs import NOT_AVAILABLE, UNREADABLE, axes, is_failure, unknown_below
@@ -71,9 +72,13 @@ def machine_section(runs):
         for key in sorted(keys)
     ]
     heads = [["", *(runs if len(runs) > 1 else [""])]]
-    below = dict.fromkeys(line for run in runs.values() for line in unknown_below(run))
+    below = notes(
+        (label if len(runs) > 1 else "", sentence)
+        for label, run in runs.items()
+        for sentence in unknown_below(run)
+    )
     return section(
-        "The machine", *map(paragraph, below), table(heads, rows, long=range(1, len(runs) + 1))
+        "The machine", *below, table(heads, rows, long=range(1, len(runs) + 1))
     )
 
 
