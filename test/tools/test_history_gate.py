@@ -59,7 +59,7 @@ def test_gate_leaves_out_runs_of_a_machine_that_became_another(db, scratch):
     added(db, *made_runs(scratch / "a", [3.0] * 4, **COSTLY))
     new = made_run(scratch, 20, **here)
     left_out = (
-        "left out: 4 runs of another machine or storage than this run's, though with its ID "
+        "left out: 4 runs of this machine's ID that differ from this run "
         "(cost_system_call_ns: 900 / 100)"
     )
     assert left_out in one_line(history(db, "gate", new))

@@ -64,7 +64,7 @@ def test_plot_leaves_out_runs_of_a_machine_that_became_another(db, scratch):
     done = history(db, "plot", "async", "-o", scratch / "a.svg")
     assert done.stdout.splitlines()[:2] == [
         "no change in 5 runs",
-        "left out: 3 runs of another machine or storage than the newest run's, though with its ID "
+        "left out: 3 runs of this machine's ID that differ from the newest run "
         "(cost_system_call_ns: 900 / 100)",
     ]
     anywhere = history(db, "plot", "async", "-o", scratch / "a.svg", "--any-machine")

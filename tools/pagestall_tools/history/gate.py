@@ -45,7 +45,7 @@ def run(history, contender, window, threshold, any_machine=False):
     failures = history.failures(list(earlier)[-window:])
     notes = [
         *result.notes,
-        *stranger_notes(strangers, "this run's"),
+        *stranger_notes(strangers, "this run"),
         *failure_notes(failures),
         *too_few_notes(known),
     ]
@@ -63,11 +63,13 @@ def of_one_machine(contexts, own):
     return same, [one for one in different.values() if one]
 
 
-def stranger_notes(strangers, whose):
+def stranger_notes(strangers, own):
+    """`own`: what they differ from."""
     if strangers:
         what = words.plural(len(strangers), "run")
+        differ = "differs" if len(strangers) == 1 else "differ"
         yield (
-            f"left out: {what} of another machine or storage than {whose}, though with its ID "
+            f"left out: {what} of this machine's ID that {differ} from {own} "
             f"({'; '.join(strangers[-1])})"
         )
 
@@ -135,6 +137,6 @@ def no_history(history, run, machine, strangers):
         what = f"no earlier run of {binary} with any of these rows on this machine ({machine})"
     return "; ".join([
         f"gate '{run.path}': {what} in '{history.database}'",
-        *stranger_notes(strangers, "this run's"),
+        *stranger_notes(strangers, "this run"),
         "add one: tools/pagestall history add RUN.json",
     ])  # fmt: skip

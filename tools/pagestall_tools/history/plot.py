@@ -75,7 +75,7 @@ def comparable(history, machine, binary, row, any_machine):
         for one in samples
         if one.run in here and not dataset_differences(here[one.run], newest)
     ]
-    notes = list(stranger_notes(strangers, "the newest run's"))
+    notes = list(stranger_notes(strangers, "the newest run"))
     if others := len(here) - len(same):
         what = words.plural(others, "run")
         notes.append(f"left out: {what} of another dataset (seed, evict) than the newest run's")
