@@ -67,12 +67,12 @@ def lookups():
     ]  # fmt: skip
 
 
-def report(scratch, *benchmarks, name="run.json", also=(), words=(), **context):
-    """The page's text."""
+def report(scratch, *benchmarks, name="run.json", also=(), words=(), said="", **context):
+    """The page's text. `said`: what stands on stderr."""
     run = write_run(scratch / name, *benchmarks, **context)
     page = scratch / "page.html"
     done = pagestall("report", run, *also, "-o", page, *words)
-    assert (done.returncode, done.stdout, done.stderr) == (0, f"{page}\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{page}\n", said)
     return page.read_text()
 
 

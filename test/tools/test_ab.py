@@ -98,7 +98,25 @@ def test_noise_takes_five_rounds(made):
     done = made.ab(a, a, "--rounds=4")
     assert done.returncode == 2
     assert done.stderr == "error: --rounds=4: it takes 5 to know the noise; not kept\n"
-    assert made.noise() == {}
+    assert not made.db.exists()
+
+
+@pytest.mark.parametrize("place", ["history.sqlite", "new/history.sqlite"])
+def test_binary_that_does_not_measure_begins_no_history(made, place):
+    made.db = made.directory / place
+    broken = made.binary("a", None)
+    done = made.ab(broken, broken, "--rounds=5")
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert not made.db.exists()
+    assert not (made.directory / "new").exists()
+
+
+def test_history_that_cannot_be_made_is_said_before_anything_runs(made):
+    made.db = made.directory / "none/new/history.sqlite"
+    a = made.binary("a", timed(FLAT))
+    done = made.ab(a, a, "--rounds=5")
+    assert done.returncode == 2 and "No such file or directory" in done.stderr
+    assert made.calls() == []
 
 
 def test_too_few_rounds_give_no_verdict(began):
@@ -214,7 +232,7 @@ def test_noise_that_has_no_date_is_refused_after_the_first_round(made, date):
     (line,) = done.stderr.splitlines()
     assert line.startswith("error: read '") and "no date in its context" in line
     assert len(made.calls()) == 2
-    assert made.noise() == {}
+    assert not made.db.exists()
 
 
 def test_verdict_needs_no_date(began):

@@ -1,8 +1,11 @@
 """What every tool says of a file that is not a run's JSON."""
 
+import bz2
 import codecs
 import contextlib
+import gzip
 import json
+import lzma
 import os
 import re
 import signal
@@ -52,6 +55,11 @@ CONTENTS = {
     "what the console shows": ("Run on (2 X 2450 MHz CPU s)\n", "Expecting value"),
     "a page": ("<!DOCTYPE html><title>404</title>", "Expecting value"),
     "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "utf-8"),
+    "packed by gzip": (gzip.compress(WHOLE), "compressed (gzip); unpack it first"),
+    "packed by xz": (lzma.compress(WHOLE), "compressed (xz); unpack it first"),
+    "packed by bzip2": (bz2.compress(WHOLE), "compressed (bzip2); unpack it first"),
+    "packed by zstd": (b"\x28\xb5\x2f\xfd" + bytes(9), "compressed (zstd); unpack it first"),
+    "packed by zip": (b"PK\3\4" + bytes(9), "compressed (zip); unpack it first"),
     "not UTF-8": (b'{"benchmarks": [], "a": "\xff"}', "utf-8"),
     "half of UTF-16": (codecs.BOM_UTF16_LE + row().encode("utf-16-le")[:-1], "utf-16"),
     "a number": ("17", "no list of benchmarks"),

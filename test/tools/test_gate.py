@@ -30,10 +30,14 @@ def measured(row, median, count=20, noise=0.02, **counters):
     return repetitions(row, times, **counters)
 
 
+# What is below two directories.
+BELOW = {"disks_below": "vda", "unknown_below": "the host", "disks_below_fast": "sdb"}
+
+
 def gate(scratch, baseline, contender, *words, **context):
     """Of two lists of rows; `context` is the contender's."""
-    a = write_run(scratch / "a.json", *baseline)
-    b = write_run(scratch / "b.json", *contender, **context)
+    a = write_run(scratch / "a.json", *baseline, **BELOW)
+    b = write_run(scratch / "b.json", *contender, **BELOW | context)
     return pagestall("gate", a, b, *words)
 
 
@@ -132,6 +136,9 @@ def test_rows_of_one_side_only_are_named(scratch):
         ({"memory_limit_mib": "512"}, "memory_limit_mib: unknown / 512"),
         ({"device_read_ahead_kib": "128"}, "device_read_ahead_kib: 8192 / 128"),
         ({"filesystem_fast": "xfs"}, "filesystem_fast: unknown / xfs"),
+        ({"disks_below": "sda"}, "disks_below: vda / sda"),
+        ({"unknown_below": "loop0"}, "unknown_below: the host / loop0"),
+        ({"unknown_below_fast": "the host"}, "unknown_below_fast: nothing / the host"),
         ({"kernel": "Linux 6.18.5 aarch64"}, "system: Linux x86_64 / Linux aarch64"),
         ({"build_type": "Debug"}, "build_type: Release / Debug"),
         ({"seed": "2"}, "seed: 1 / 2"),
@@ -148,6 +155,15 @@ def test_runs_of_another_machine_build_or_dataset_are_refused(scratch, context, 
     anyway = gate(scratch, *runs, "--anyway", **context)
     assert anyway.returncode == 0, anyway.stderr
     assert f"note: different, {difference}" in anyway.stdout
+
+
+def test_run_of_before_it_was_known_what_is_below_is_of_the_same_machine(scratch):
+    old = write_run(scratch / "old.json", measured(READ, 1))
+    new = write_run(scratch / "new.json", measured(READ, 1.0001), **BELOW)
+    done = pagestall("gate", old, new)
+    assert done.returncode == 0, done.stderr
+    assert "note" not in done.stdout
+    assert machine.machine_id(CONTEXT) == machine.machine_id(CONTEXT | BELOW)
 
 
 def test_what_changes_by_itself_is_no_other_machine(scratch):

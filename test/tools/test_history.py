@@ -5,9 +5,11 @@ import importlib.util
 import json
 import os
 import re
+import resource
 import sqlite3
 import subprocess
 
+import forbid
 import pytest
 
 from conftest import NO_DRIVER, ROOT, wait_until
@@ -119,20 +121,68 @@ def test_run_without_a_date_begins_no_history(scratch):
     assert not db.exists()
 
 
-def test_run_that_cannot_be_stored_leaves_nothing(db, scratch):
+def test_run_that_cannot_be_stored_leaves_nothing(db, scratch, monkeypatch):
     added(db, made_run(scratch, 0))
     bad = write_run(
-        scratch / "bad.json",
-        repetitions(ASYNC, times(1)),
-        repetitions(SEQ, times(1)),
-        [failure(SEQ, "half a sign: \ud800")],
-        cpu_model="another machine",
+        scratch / "bad.json", repetitions(ASYNC, times(1)), cpu_model="another machine"
     )
+
+    def refuse(_):
+        raise ValueError("no room")
+
+    monkeypatch.setattr("pagestall_tools.history.store.errors_of", refuse)
     assert str(bad) in one_line(history(db, "add", bad))
     assert len(columns(db)) == 1
     assert history(db, "list").stdout.count("machine ") == 1
     with opened(db) as store, store.database.transaction("test") as connection:
         assert connection.exec_driver_sql("SELECT COUNT(*) FROM repetitions").scalar() == 10
+
+
+@pytest.mark.parametrize("most", [0, 8192, 65536])
+def test_history_for_which_there_is_no_room_leaves_nothing(scratch, most):
+    """The tables alone fit into the last."""
+    rows = [repetitions(f"row/{number}", times(1)) for number in range(100)]
+    run = write_run(scratch / "run.json", *rows)
+    db = scratch / "new/history.sqlite"
+    words = [ROOT / "tools/pagestall", "history", "add", "--db", db, run]
+    done = subprocess.run(
+        words, capture_output=True, text=True, check=False,
+        preexec_fn=lambda: forbid.limit(resource.RLIMIT_FSIZE, most),
+    )  # fmt: skip
+    assert str(db) in one_line(done)
+    assert not db.parent.exists()
+    added(db, run)
+    (line,) = added(db, run)
+    assert line.endswith("already there")
+
+
+def test_what_another_has_added_to_a_new_history_stays(scratch):
+    db, run = scratch / "history.sqlite", made_run(scratch, 0)
+    with opened(db):
+        added(db, run)
+    assert len(columns(db)) == 1
+    db.unlink()
+    from pagestall_tools.runs import BadInput
+
+    with pytest.raises(BadInput, match="removed the file meanwhile"):
+        with opened(db) as store, store.database.transaction("add to", writes=True):
+            db.unlink()
+
+
+def test_what_no_database_can_keep_is_kept_as_escapes(db, scratch):
+    text = "half: \ud800, none: \0"
+    runs = [
+        write_run(
+            scratch / f"{day}.json", repetitions(ASYNC, times(1)), [failure(SEQ, text)],
+            **at(day) | {"commit": text}, executable=text,
+        )
+        for day in range(2)
+    ]  # fmt: skip
+    added(db, *runs)
+    assert "half: \\ud80" in history(db, "list").stdout
+    done = history(db, "gate", runs[1])
+    assert done.returncode == 0, done.stderr
+    assert "failed in an earlier run" in done.stdout and "half: \\ud800, none: \\x00" in done.stdout
 
 
 def test_nothing_is_added_if_one_of_the_files_is_no_run(db, scratch):

@@ -50,6 +50,37 @@ def test_gate_compares_with_runs_of_the_machine_only(db, scratch):
     assert "30/10" in done.stdout
 
 
+COSTLY = {"cost_system_call_ns": "900"}
+
+
+def test_gate_leaves_out_runs_of_a_machine_that_became_another(db, scratch):
+    """With the same ID; they are three times as slow."""
+    here = {"cost_system_call_ns": "100"}
+    added(db, *made_runs(scratch / "a", [3.0] * 4, **COSTLY))
+    new = made_run(scratch, 20, **here)
+    left_out = (
+        "left out: 4 runs of this machine's ID that differ from this run "
+        "(cost_system_call_ns: 900 / 100)"
+    )
+    assert left_out in one_line(history(db, "gate", new))
+    added(db, *(made_run(scratch / "b", number, **here) for number in range(5, 8)))
+    done = history(db, "gate", new)
+    assert (done.returncode, verdict(done)) == (0, "same")
+    assert "30/10" in done.stdout and f"note: {left_out}" in done.stdout
+    anywhere = history(db, "gate", new, "--any-machine")
+    assert "70/10" in anywhere.stdout and "left out" not in anywhere.stdout
+
+
+def test_gate_leaves_out_runs_that_read_from_something_else(scratch):
+    db = scratch / "history.sqlite"
+    below = {"disks_below": "vda"}
+    added(db, *made_runs(scratch / "a", [0.2] * 3, **below, unknown_below="loop0"))
+    added(db, *(made_run(scratch / "b", number) for number in range(5, 8)))
+    done = history(db, "gate", made_run(scratch, 20, **below))
+    assert (done.returncode, verdict(done)) == (0, "same")
+    assert "note: left out: 3 runs" in done.stdout and "loop0 / nothing" in done.stdout
+
+
 def test_gate_knows_what_runs_differ_by_among_themselves(scratch):
     db = scratch / "history.sqlite"
     added(db, *made_runs(scratch, [1.0, 1.2] * 5))

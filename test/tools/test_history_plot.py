@@ -57,6 +57,20 @@ def test_run_unlike_the_others_is_no_change(scratch):
     assert "no change" in history(db, "plot", "async", "-o", scratch / "a.png").stdout
 
 
+def test_plot_leaves_out_runs_of_a_machine_that_became_another(db, scratch):
+    added(db, *made_runs(scratch / "a", [9.0] * 3, cost_system_call_ns="900"))
+    here = {"cost_system_call_ns": "100"}
+    added(db, *(made_run(scratch / "b", number, **here) for number in range(3, 8)))
+    done = history(db, "plot", "async", "-o", scratch / "a.svg")
+    assert done.stdout.splitlines()[:2] == [
+        "no change in 5 runs",
+        "left out: 3 runs of this machine's ID that differ from the newest run "
+        "(cost_system_call_ns: 900 / 100)",
+    ]
+    anywhere = history(db, "plot", "async", "-o", scratch / "a.svg", "--any-machine")
+    assert "left out" not in anywhere.stdout
+
+
 def test_plot_is_of_one_machine(db, scratch):
     added(
         db,

@@ -1,6 +1,5 @@
 """A run with hostile names, of rows and of files, is shown as text."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -15,7 +14,8 @@ from readers import COMMANDS, SAVED, is_control
 pytest_plugins = ["made_binaries", "made_place"]
 
 READ = ROW.format("seq", "read", "warm")
-TEXT = EVIL.replace("/", "|") + "\u009b2J\ud800\r\n\x00"
+NAME = EVIL.replace("/", "|") + "\u009b2J\r\n"
+TEXT = NAME + "\ud800\x00"  # no row's name
 
 
 def check_shown(done, *codes):
@@ -27,12 +27,12 @@ def check_shown(done, *codes):
 
 
 def hostile(path, seconds, **context):
-    rows = [READ, *(ROW.format(*one) for one in ((TEXT, "read", "cold"), ("async", TEXT, "warm")))]
+    rows = [READ, *(ROW.format(*one) for one in ((NAME, "read", "cold"), ("async", NAME, "warm")))]
     return write_run(
         path,
         *(repetitions(one, [seconds * (1 + index / 1e3) for index in range(12)]) for one in rows),
-        [failure(ROW.format("async", TEXT, "cold"), TEXT), failure(TEXT, TEXT)],
-        [failure(ROW.format("seq", TEXT, "warm"), "not available here: " + TEXT)],
+        [failure(ROW.format("async", NAME, "cold"), TEXT), failure(NAME, TEXT)],
+        [failure(ROW.format("seq", NAME, "warm"), "not available here: " + TEXT)],
         **{"executable": f"bench/{TEXT}", "slow_down": "", "kernel": TEXT, "cpu_model": TEXT},
         **context,
     )  # fmt: skip
@@ -57,14 +57,10 @@ def test_terminal_finds_nothing_to_act_on(place):
 
 
 def test_terminal_finds_nothing_to_act_on_in_a_history(place):
-    # A database holds no half characters, and PostgreSQL no NUL.
-    fit = TEXT.replace("\ud800", "").replace("\x00", "")
     runs = [
         hostile(place.directory / f"{one}.json", 1, date=f"2026-11-2{one}T10:00:00")
         for one in range(3)
     ]
-    for run in runs:
-        run.write_text(run.read_text().replace(json.dumps(TEXT)[1:-1], json.dumps(fit)[1:-1]))
     assert history(place.db, "add", *runs[:2]).returncode == 0
     check_shown(history(place.db, "list"), 0)
     check_shown(history(place.db, "gate", runs[2]), 0, 2)
@@ -74,8 +70,8 @@ def test_terminal_finds_nothing_to_act_on_in_a_history(place):
 
 
 def test_terminal_finds_nothing_to_act_on_in_what_ab_ran(made, monkeypatch):
-    rows = [*repetitions(READ, [1]), *repetitions(ROW.format(TEXT, "read", "cold"), [1])]
-    failed = failure(ROW.format("async", TEXT, "cold"), TEXT)
+    rows = [*repetitions(READ, [1]), *repetitions(ROW.format(NAME, "read", "cold"), [1])]
+    failed = failure(ROW.format("async", NAME, "cold"), TEXT)
     plan = {"code": 1, "context": CONTEXT | {"kernel": TEXT, "cpu_model": TEXT}}
     monkeypatch.delenv("PAGESTALL_DB", raising=False)
     a = made.binary("a", [[*rows, failed]], **plan)

@@ -2,11 +2,17 @@
 
 import csv
 import io
+import os
+import pty
+import subprocess
 
 import pytest
+from conftest import ROOT
 from made_foreign import aggregates, old, rows, skipped, write
 from made_history import execute, history
-from made_runs import pagestall, repetitions
+from made_pages import dots, headings
+from made_pages import rows as cells
+from made_runs import pagestall, repetitions, write_run
 from made_runs import ROW as SCAN
 
 pytest_plugins = ["made_binaries"]
@@ -60,7 +66,7 @@ def test_skipped_row_has_no_time_anywhere(scratch):
     )
     page = page_of(scratch, path)
     assert "Skipped" in page and "input file not here" in page and "3 of 3" in page
-    assert "0.00" not in page.split("What was not measured")[0].split("Rows of the family")[1]
+    assert "0.00" not in page.split("What was not measured")[0].split("Rows of other suites")[1]
     db = scratch / "history.sqlite"
     added = history(db, "add", path)
     assert "1 rows, 3 repetitions" in added.stdout
@@ -117,7 +123,7 @@ def test_row_that_is_no_measurement_is_named_and_the_others_are_kept(scratch, na
         assert "1 row: 1 same" in done.stdout
         assert pagestall("gate", baseline, contender, "--filter", COPY).returncode == 0
     assert [one["error"] for one in csv_of(path)].count(why) == 1
-    assert why in page_of(scratch, path).replace("&#x27;", "'")
+    assert why.split(": ")[1] in page_of(scratch, path).replace("&#x27;", "'")
     added = history(scratch / "history.sqlite", "add", path)
     assert (added.returncode, added.stderr) == (0, line)
 
@@ -131,6 +137,23 @@ def test_row_without_a_unit_or_a_name_is_named(scratch):
         f"left out of '{path}': entry 2: no measurement: without a name",
         f"left out of '{path}': entry 3: no measurement: not an object",
     ]
+
+
+@pytest.mark.parametrize("sign", ["\ud800", "\0"])
+def test_row_whose_name_cannot_be_kept_is_named_and_the_others_are_kept(scratch, sign):
+    bad = [one | {"run_name": f"BM_{sign}"} for one in rows("BM_", 50)]
+    path = write(scratch / "run.json", bad, rows(COPY, 80))
+    shown = sign.encode("unicode_escape", "replace").decode()
+    why = "no measurement: its name has half a character or a NUL in it"
+    line = f"left out of '{path}': BM_{shown}: {why} (10 times)\n"
+    added = history(scratch / "history.sqlite", "add", path)
+    assert (added.returncode, added.stderr) == (0, line)
+    assert "1 rows, 10 repetitions" in added.stdout
+    assert why.split(": ")[1] in page_of(scratch, path)
+    done = pagestall("csv", path)
+    assert (done.returncode, done.stderr, len(done.stdout.splitlines())) == (0, line, 12)
+    compared = pagestall("gate", path, path)
+    assert "1 row: 1 same" in compared.stdout and f"BM_{shown}: {why}" in compared.stdout
 
 
 @pytest.mark.parametrize(
@@ -200,6 +223,26 @@ def test_aggregates_of_old_libraries_are_no_rows(scratch):
     assert "only aggregates in it" in pagestall("csv", only).stderr
 
 
+def test_statistics_of_the_users_own_in_old_libraries_are_no_rows(scratch):
+    def with_kinds(name, count, *kinds):
+        return [*rows(name, 50, count), *(one for kind in kinds for one in rows(
+            f"{name}_{kind}", 50, 1
+        ))]  # fmt: skip
+
+    usual, own = ("mean", "median", "stddev"), ("max", "p99", "my_own")
+    path = write(
+        scratch / "run.json",
+        old(with_kinds(PARSE, 5, *usual, *own)),
+        old(with_kinds("BM_Sort", 5, "fast")),  # without aggregates
+        old(with_kinds("BM_Find", 1, *usual, "fast")),  # without repetitions
+        old([*with_kinds("BM_Copy", 5, *usual), *rows("BM_Copy_fast", 50, 5)]),
+    )
+    assert {one["row"] for one in csv_of(path)} == {
+        PARSE, "BM_Sort", "BM_Sort_fast", "BM_Find", "BM_Find_fast", "BM_Copy", "BM_Copy_fast",
+    }  # fmt: skip
+    assert pagestall("csv", path).stderr == ""
+
+
 def test_row_of_which_only_aggregates_are_there_is_named(scratch, began):
     path = write(scratch / "run.json", rows(COPY, 80), aggregates(PARSE, 50))
     said = f"{PARSE}: only its aggregates are there (ReportAggregatesOnly)"
@@ -239,7 +282,8 @@ def test_rows_of_other_suites_are_rows_whatever_they_are_called(scratch):
     page = page_of(scratch, path)
     for name in names:
         assert page.count(name.replace("<", "&lt;").replace(">", "&gt;")) >= 1, name
-    assert "Rows of the family scan" in page and "Rows of the family lookup_p99" in page
+    assert "Rows of the family scan" in page
+    assert "Rows that are alone in their family" in page
     assert "Lookups: random" not in page
     assert "Does advice on the mapping" not in page
     assert pagestall("gate", path, path).returncode == 0
@@ -247,6 +291,58 @@ def test_rows_of_other_suites_are_rows_whatever_they_are_called(scratch):
         *repetitions(SCAN.format("async", "mmap", "cold"), [1.5] * 6)
     ]))  # fmt: skip
     assert "Time: coroutines, threads, one thread" in table and "scan/1" in table
+
+
+@pytest.mark.parametrize(
+    ("ns", "unit", "shown"),
+    [
+        (0.42, "ns", "0.4"), (85, "ns", "8"), (4.2e4, "µs", "4"), (3.2e7, "ms", "3"),
+        (5.2e9, "s", "5."),
+    ],
+)  # fmt: skip
+def test_rows_of_other_suites_have_a_section_and_units_of_their_own(scratch, ns, unit, shown):
+    path = write(scratch / "run.json", rows("BM_A/1", ns), rows("BM_A/2", 2 * ns), rows("B", ns))
+    page = page_of(scratch, path)
+    titles = headings(page)
+    assert "Rows of other suites" in titles and "Questions: what changes the hazard" not in titles
+    (first, _), (alone,) = (cells(page, "Rows of other suites", table) for table in (0, 1))
+    assert first[0] == "BM_A/1" and first[1].startswith(shown)
+    assert alone[0] == "B" and alone[1].startswith(shown)
+    assert page.count(f"median, {unit}<") == 2
+    both = page_of(scratch, write_run(
+        scratch / "both.json", repetitions(SCAN.format("seq", "mmap", "cold"), [1]), rows("B", ns),
+        repetitions("fill/exec:seq/io:mmap/cache:cold/files:1/fill:read", [1]),
+    ))  # fmt: skip
+    titles = headings(both)
+    assert titles.index("Questions: what changes the hazard") < titles.index("Rows of other suites")
+
+
+def test_page_of_many_rows_draws_no_more_than_a_browser_can_show(scratch, monkeypatch):
+    families = [rows(f"BM_{number}/{size}", 50, 3) for number in range(50) for size in (1, 2)]
+    alone = [rows(f"Alone{number}", 50, 3) for number in range(300)]
+    page = page_of(scratch, write(scratch / "run.json", *families, *alone))
+    assert page.count("<svg") == 40 + 1  # and that of the drift
+    assert "To keep the page small 11 of 51 tables have no picture." in page
+    assert len(cells(page, "Rows of other suites", 50)) == 300
+    monkeypatch.setattr("pagestall_tools.report.run_sections.MOST_DOTS", 100)
+    monkeypatch.setattr("pagestall_tools.report.other_rows.MOST_DOTS", 10)
+    page = page_of(scratch, write(scratch / "run.json", *families))
+    assert "49 of 50 tables have no picture" in page
+    assert "100 of 300 repetitions" in page
+    assert dots(page, "drift-0") == 100
+
+
+def test_report_says_on_a_terminal_what_it_does(scratch):
+    path = write(scratch / "run.json", rows(PARSE, 50))
+    ours, its = pty.openpty()
+    words = [ROOT / "tools/pagestall", "report", path]
+    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=its, check=False, timeout=60)
+    os.close(its)
+    said = os.read(ours, 1 << 16).decode()
+    os.close(ours)
+    assert done.returncode == 0
+    assert f"reading {path}" in said and "picture 1: " in said
+    assert said.endswith("\r\x1b[K")
 
 
 def test_cpu_time_is_compared_where_that_is_asked_for(scratch):

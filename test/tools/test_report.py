@@ -6,7 +6,7 @@ import pytest
 
 from made_pages import around, article, dots, headings, lookups, plain, remedies, report, rows, said
 from made_pages import scan
-from made_runs import ROW, failure, repetitions
+from made_runs import ROW, failure, repetitions, write_run
 
 
 def test_first_sentence_says_that_it_blocks_and_how_sure_that_is(scratch):
@@ -226,6 +226,57 @@ def test_machine_is_a_table(scratch):
     assert ["load avg", "0.1, 0.2, 0.3"] in rows(page, "The machine")
 
 
+BELOW = "Cold here, unknown below: {} may have answered from memory."
+
+
+def section_of(page, title):
+    """As a reader sees it."""
+    found = re.findall(r"<section>.*?</section>", page, re.DOTALL)
+    (one,) = [part for part in map(plain, found) if part.startswith(title)]
+    return one
+
+
+def test_what_may_be_of_a_memory_below_is_said_where_the_cold_times_are(scratch):
+    fill = repetitions("fill/exec:async/io:mmap/cache:cold/fill:read/files:1", [1])
+    stall = repetitions("stall_max/exec:async/io:mmap/cache:cold/files:8/manual_time", [1])
+    warm = repetitions("order/exec:async/io:mmap/cache:warm/files:1", [1])
+    made = [*article(), *remedies()[2:], *lookups(), fill, stall]
+    page = report(scratch, *made, unknown_below="the host")
+    titles = ["Time:", "Stalls: how", "Remedies:", "Lookups:", "Questions:", "Stalls and latencies"]
+    for title in [*titles, "The machine"]:
+        assert BELOW.format("the host") in section_of(page, title), title
+    assert BELOW.format("the host") in plain(page.split("Measured ")[0]), "beside the answer"
+    assert "of the files was in the page cache of this machine" in section_of(page, "Time:")
+    only_warm = report(scratch, warm, unknown_below="the host")
+    assert "unknown below" not in section_of(only_warm, "Questions:")
+    assert "unknown below" not in report(scratch, *made).replace("unknown_below", "")
+
+
+def test_run_with_a_memory_below_is_named_among_several(scratch):
+    fill = repetitions("fill/exec:async/io:mmap/cache:cold/fill:read/files:1", [1])
+    also = [
+        write_run(scratch / "direct.json", *article(), fill),
+        write_run(scratch / "third.json", *article(), fill, unknown_below="loop0"),
+    ]
+    page = report(scratch, *article(), fill, name="cached.json", also=also, unknown_below="loop0")
+    said = f"cached, third: {BELOW.format('loop0')}"
+    for title in ("Time:", "Stalls: how", "Questions:", "The machine"):
+        assert said in section_of(page, title), title
+        assert section_of(page, title).count("unknown below") == 1 + (title == "The machine")
+
+
+def test_directory_with_a_memory_below_is_named_among_several(scratch):
+    made = [
+        repetitions(ROW.format("async", "mmap", "cold").replace("/files", f"/dir:{name}/files"),
+                    around(1), stall_max_us=1, blocked_ms=1)
+        for name in ("quick", "slow")
+    ]  # fmt: skip
+    page = report(scratch, *made, unknown_below_slow="loop0")
+    said = "in slow: Cold here, unknown below in slow: loop0 may have answered from memory."
+    assert said in section_of(page, "Time:")
+    assert section_of(page, "Time:").count("unknown below") == 1
+
+
 def test_failures_are_named_and_never_averaged(scratch):
     row = ROW.format("async", "mmap", "cold")
     failed = [failure(row, "not cold: 3 of 9 pages", index) for index in range(2)]
@@ -235,6 +286,21 @@ def test_failures_are_named_and_never_averaged(scratch):
     assert rows(page, "What was not measured", 1)[0][1:] == ["no io_uring", "1 of 1"]
     assert "2 repetitions failed" in page
     assert rows(page, "Time:")[2][:3] == ["8 coroutines", "mmap", "0.980"]
+
+
+def test_what_was_left_out_is_counted_by_what_it_is(scratch):
+    row = ROW.format("async", "mmap", "cold")
+    line = f"left out of '{scratch / 'run.json'}': entry {{}}: no measurement: {{}}\n"
+    no_object = line.format(49, "not an object")
+    one = report(scratch, *article(), [failure(row, "not cold")], ["text"], said=no_object)
+    assert ">1 repetition failed and was left out; named at the end.<" in one
+    assert ">1 entry is no measurement and was left out; named at the end.<" in one
+    assert rows(one, "What was not measured") == [[row, "not cold", "1 of 7"]]
+    assert rows(one, "What was not measured", 1) == [["entry 49", "not an object", "1 of 1"]]
+    both = line.format(48, "not an object") + line.format(49, "without a name")
+    two = report(scratch, *article(), ["text", {"real_time": 3}], said=both)
+    assert ">2 entries are no measurement and were left out; named at the end.<" in two
+    assert "failed" not in two
 
 
 def test_sections_without_data_are_left_out(scratch):

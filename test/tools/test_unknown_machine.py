@@ -123,6 +123,27 @@ def test_history_keeps_strangers_apart(scratch):
     assert "no earlier run" in history(db, "gate", debug, "--any-machine").stderr
 
 
+def test_run_that_does_not_name_its_binary_is_called_so(scratch):
+    db = scratch / "history.sqlite"
+    runs = [
+        write(scratch / f"{day}.json", rows("BM_A", 50), executable=None,
+              date=f"2024-03-0{day}T10:00:00Z")
+        for day in range(1, 4)
+    ]  # fmt: skip
+    named = write(scratch / "named.json", rows("BM_A", 50))
+    assert history(db, "add", *runs[:2], named).returncode == 0
+    assert sorted(one[2:4] for one in columns(db)) == [["-", "-"], ["-", "-"], ["-", "bench"]]
+    nobody = "a run that does not name its binary"
+    assert f"the last 2 runs of {nobody} before it" in history(db, "gate", runs[2]).stdout
+    other = write(scratch / "other.json", rows("BM_B", 50), executable=None)
+    assert f"no earlier run of {nobody} with any" in history(db, "gate", other).stderr
+    picture = scratch / "plot.svg"
+    asked = history(db, "plot", "BM_A", "-o", picture).stderr
+    assert asked.endswith(f"say --binary, one of: '' ({nobody}), bench\n")
+    plotted = history(db, "plot", "BM_A", "-o", picture, "--binary", "")
+    assert "in 2 runs" in plotted.stdout and nobody in picture.read_text()
+
+
 def test_history_takes_an_unknown_machine_only_where_that_is_allowed(scratch):
     db = scratch / "history.sqlite"
     first, second = (

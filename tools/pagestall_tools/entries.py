@@ -31,6 +31,8 @@ OF_A_FAMILY = {"BigO", "RMS"}
 # How 1.4 and older, which write no run_type, name an aggregate.
 OLD_AGGREGATE = re.compile(r"(.+)_(mean|median|stddev|cv|BigO|RMS)", re.DOTALL)
 
+MOST_OF_A_STATISTIC = 100  # characters that its name has
+
 
 class NoMeasurement(Exception):
     """Why an entry is no repetition, in a few words."""
@@ -99,16 +101,32 @@ def aggregated_row(entry, old_names):
         if entry["run_type"] == "iteration":
             return None
         return "" if entry.get("aggregate_name") in OF_A_FAMILY else name_of(entry)
-    its = OLD_AGGREGATE.fullmatch(str(entry.get("name")))
+    name = entry.get("name")
+    its = OLD_AGGREGATE.fullmatch(str(name))
     if not its:
-        return None
+        return old_statistics_row(name, old_names)
     stem, kind = its.groups()
     if kind in OF_A_FAMILY:
         return "" if "real_time" not in entry or f"{stem}_RMS" in old_names else None
     # Who has a name with such an end for himself has it with every repetition.
-    both = f"{stem}_mean" in old_names and f"{stem}_stddev" in old_names
-    is_aggregate = old_names[entry["name"]] == 1 and (old_names[stem] > 1 or both)
+    is_aggregate = old_names[name] == 1 and (old_names[stem] > 1 or is_aggregated(stem, old_names))
     return stem if is_aggregate else None
+
+
+def old_statistics_row(name, old_names):
+    """The row of an aggregate whose end is the user's own (ComputeStatistics); None if it is
+    none. It is there once, and beside it are the row's repetitions and usual aggregates."""
+    if not isinstance(name, str) or old_names[name] > 1:
+        return None
+    for at in range(max(1, len(name) - MOST_OF_A_STATISTIC), len(name) - 1):
+        stem = name[:at]
+        if name[at] == "_" and old_names[stem] > 1 and is_aggregated(stem, old_names):
+            return stem
+    return None
+
+
+def is_aggregated(stem, old_names):
+    return f"{stem}_mean" in old_names and f"{stem}_stddev" in old_names
 
 
 def measured(entry, index):

@@ -19,6 +19,10 @@ COSTS, MOST_TIMES = "cost_", 3
 # Those of a directory; with several, each has "_" and the directory's name behind it.
 STORAGE = ["filesystem", "device_read_ahead_kib", "device"]
 
+# What a cold read of a directory may be answered by: disks, and memories that nobody can look into.
+# A run says either both or, if it is older, nothing; without the second there is no such memory.
+DISKS, MEMORIES = "disks_below", "unknown_below"
+
 # Those that every run of this suite has. One of another suite says no more than the library does.
 THIS_SUITE = {"cpu_model", "cpus_online", "page_bytes"}
 
@@ -109,13 +113,26 @@ def machine_id(context):
 
 
 def differences(a, b):
-    """ "cpu_model: X / Y" for each part of two contexts' fingerprints that is not the same, and
-    for what takes one of them far longer."""
-    known = [{key: one[key] for key in one if key.startswith(COSTS)} for one in (a, b)]
-    both = known[0].keys() & known[1].keys()
-    return differing(fingerprint(a), fingerprint(b)) + [
-        f"{key}: {a[key]} / {b[key]}" for key in sorted(both) if is_far(a[key], b[key])
+    """ "cpu_model: X / Y" for each part of two contexts' fingerprints that is not the same, for
+    what their storage reads from, and for what takes one of them far longer."""
+    costs = sorted(key for key in a.keys() & b.keys() if key.startswith(COSTS))
+    return [
+        *differing(fingerprint(a), fingerprint(b)),
+        *differences_below(a, b),
+        *(f"{key}: {a[key]} / {b[key]}" for key in costs if is_far(a[key], b[key])),
     ]
+
+
+def differences_below(a, b):
+    """As differences(), of each directory of which both say what is below it. Not part of the
+    fingerprint: runs from before it was known are of the same machine."""
+    both = [key for key in a.keys() & b.keys() if key == DISKS or key.startswith(f"{DISKS}_")]
+    memories = [key.replace(DISKS, MEMORIES, 1) for key in both]
+    below = (
+        {key: str(one[key]) for key in both} | {key: str(one.get(key, "nothing")) for key in memories}
+        for one in (a, b)
+    )
+    return differing(*below)
 
 
 def is_far(a, b):

@@ -8,7 +8,7 @@ import re
 
 from pagestall_tools.entries import NoMeasurement, aggregated_rows, measured, name_of, twice
 from pagestall_tools.entries import without_doubt
-from pagestall_tools.words import clipped, natural
+from pagestall_tools.words import clipped, is_text, natural, printable
 
 
 class BadInput(Exception):
@@ -34,6 +34,12 @@ GROUPED = re.compile(r":\s*-?[0-9]{1,3}(?:,[0-9]{3})*,[0-9]{3}[^0-9]*\Z")
 
 # No counter of a real run is as large.
 MOST_COUNTED = 1e18
+
+# How compressed files begin.
+COMPRESSED = {
+    b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zXZ\0": "xz", b"BZh": "bzip2",
+    b"PK\3\4": "zip",
+}  # fmt: skip
 
 # What a message begins with where a row has no measurement, and that is an answer: it cannot run
 # on the machine (the suite's own message), it skipped itself (SkipWithMessage), or it is in the
@@ -116,6 +122,9 @@ def content(path):
         raise ValueError("empty")
     if len(data) > MOST_BYTES:
         raise ValueError(f"larger than {MOST_BYTES >> 20} MiB")
+    for begin, how in COMPRESSED.items():
+        if data.startswith(begin):
+            raise ValueError(f"compressed ({how}); unpack it first")
     return data
 
 
@@ -176,6 +185,9 @@ def parse(path, run):
                 row = f"entry {place}"
                 is_object = isinstance(entry, dict)
                 raise NoMeasurement("without a name" if is_object else "not an object")
+            if not is_text(row):
+                row = printable(row)
+                raise NoMeasurement("its name has half a character or a NUL in it")
             if entry.get("error_occurred"):
                 count(errors, row, str(entry.get("error_message", "unknown error")))
             elif entry.get("skipped") is True:
@@ -274,14 +286,16 @@ def collect(run):
     }
 
 
-def unknown_below(run):
-    """A sentence for each directory of the run whose storage has a memory of its own."""
+def unknown_below(run, directory=None):
+    """A sentence for each directory of the run whose storage has a memory of its own; only for the
+    one that is named, which is "" where the run has no other."""
     key = "unknown_below"
+    wanted = {None: None, "": key}.get(directory, f"{key}_{directory}")
     return [
         f"Cold here, unknown below{name.removeprefix(key).replace('_', ' in ', 1)}: "
         f"{who} may have answered from memory."
         for name, who in sorted(run.context.items())
-        if name == key or name.startswith(f"{key}_")
+        if name == wanted or (not wanted and (name == key or name.startswith(f"{key}_")))
     ]
 
 

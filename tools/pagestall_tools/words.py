@@ -1,5 +1,8 @@
 """The words of a report: what rows, sources and figures are called for a person to read."""
 
+import re
+import typing
+
 # What runs the sums, of so many files.
 EXECUTORS = {
     "seq": "one thread",
@@ -41,6 +44,24 @@ AXES = {
 UNITS = {"kib": "KiB", "mib": "MiB", "pct": "%", "ms": "ms", "us": "µs"}
 
 
+
+class Unit(typing.NamedTuple):
+    """Of time."""
+
+    sign: str
+    name: str
+    of_a_second: float  # how many
+
+
+SECONDS = Unit("s", "seconds", 1.0)
+TIMES = [
+    SECONDS, Unit("ms", "milliseconds", 1e3), Unit("µs", "microseconds", 1e6),
+    Unit("ns", "nanoseconds", 1e9),
+]  # fmt: skip
+
+HALF_OR_NUL = re.compile("[\ud800-\udfff\0]")
+
+
 def family(row):
     """What a row's name begins with: "scan", "lookup"."""
     return row.split("/", 1)[0]
@@ -55,10 +76,25 @@ def printable(text):
     )
 
 
+def is_text(text):
+    """Whether every file and database can keep it: no half characters (of UTF-16), no NUL."""
+    return not HALF_OR_NUL.search(text)
+
+
+def keepable(text):
+    """As is_text() has it, with escapes."""
+    return HALF_OR_NUL.sub(lambda found: printable(found[0]), text)
+
+
 def clipped(text, most):
     """For where room is limited. Of a text that is far longer, no more is looked at."""
     text = printable(str(text)[: most + 1])
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def binary(name):
+    """Of a run's, for a terminal."""
+    return printable(name) or "a run that does not name its binary"
 
 
 def executor(name, files=""):
@@ -84,6 +120,11 @@ def plain_source(name):
 def natural(text, digits):
     """The whole number that a text is; None if it is none, or has more digits."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= digits else None
+
+
+def unit_for(seconds):
+    """The largest Unit of which a time is one or more."""
+    return next((one for one in TIMES if seconds * one.of_a_second >= 1), TIMES[-1])
 
 
 def axis(name):

@@ -18,8 +18,8 @@ with. Should such a run be "slower" by chance, it still exits with 0, since noth
 than itself.
 
 Rows that fail or are skipped in either, of which there are only aggregates, or that only one has,
-are named and not compared. Ctrl-C or kill ends
-the binary that runs and compares the rounds that are complete.
+are named and not compared. Ctrl-C or kill ends the binary that runs, and compares the rounds that
+are complete.
 
 exit codes:
   0    no row is slower (rows of which one cannot tell may be)
@@ -54,18 +54,18 @@ OWN_FLAGS = {
 def add_arguments(parser):
     parser.usage = "%(prog)s BINARY_A BINARY_B [FILTER] [options] [-- FLAGS of both]"
     parser.add_argument("a", metavar="BINARY_A", help="the one to compare with")
-    parser.add_argument("b", metavar="BINARY_B", help="that may be slower; A again: the noise")
-    parser.add_argument("filter", metavar="FILTER", nargs="?", help="a regular expression of rows")
-    parser.add_argument("--rounds", type=int, default=20, help="default %(default)s")
+    parser.add_argument("b", metavar="BINARY_B", help="the one that may be slower; A again: the noise")
+    parser.add_argument("filter", metavar="FILTER", nargs="?", help="only rows that this regular expression finds")
+    parser.add_argument("--rounds", type=int, default=20, metavar="N", help="how many (%(default)s)")
     add_threshold(parser)
     add_cpu_time(parser)
-    parser.add_argument("--seed", type=int, default=1, help="of the order within rounds")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="draws who is first (%(default)s)")
     parser.add_argument(
         "--db", metavar="FILE|URL",
         help="the history that has the machine's noise (default: that of history, if one was "
         "begun; A/A begins one)",
     )  # fmt: skip
-    parser.add_argument("--keep", metavar="DIR", help="keeps the JSON of every round")
+    parser.add_argument("--keep", metavar="DIR", help="keep the JSON of every round there")
     parser.parse_known_args = lambda words, space=None: parse_up_to_flags(parser, words, space)
 
 

@@ -31,6 +31,8 @@ A row that failed in some repetition is named and not compared, and so is one th
 aggregates only, and one that only one of the runs has. What is "not available here" is an
 answer, no failure. A counter that is no number is named, and the row compared.
 
+Runs of this suite are of one machine if CPU, memory, file system, device and what that reads from
+agree, and a system call and a page fault take less than three times as long on one as on the other.
 Runs of other suites are of the machine that Google Benchmark names: host_name, num_cpus, caches,
 and its own build type. Where it names none (before 1.4, or "localhost" without caches), or hosts
 have a new name each time (containers), say that the machine is the same: --any-machine.
@@ -65,15 +67,17 @@ from pagestall_tools.words import printable
 
 
 def add_arguments(parser):
-    parser.add_argument("baseline", metavar="BASELINE.json")
-    parser.add_argument("contender", metavar="CONTENDER.json")
+    parser.add_argument("baseline", metavar="BASELINE.json", help="the run before the change")
+    parser.add_argument("contender", metavar="CONTENDER.json", help="the run that may be slower")
     add_threshold(parser)
     parser.add_argument("--filter", default="", metavar="REGEX", help="only rows that match")
     parser.add_argument(
         "--anyway", action="store_true",
         help="compare runs of different machines, builds or datasets all the same",
     )  # fmt: skip
-    add_any_machine(parser, "compare runs of unknown or different machines all the same")
+    add_any_machine(
+        parser, "as --anyway of unknown or different machines; builds and datasets must agree"
+    )
     add_cpu_time(parser)
     parser.add_argument(
         "--in_turn", action="store_true",

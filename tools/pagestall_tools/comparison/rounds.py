@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 
-from pagestall_tools import runs
+from pagestall_tools import progress, runs
 from pagestall_tools.runs import BadInput, is_failure
 from pagestall_tools.words import printable
 
@@ -25,12 +25,12 @@ def measure(binaries, flags, rounds, seed, keep):
         for number, order in enumerate(orders(rounds, seed), 1):
             measured = {}
             for side in order:
-                show_progress(f"round {number} of {rounds}: {side}, {binaries[side]}")
+                progress.show(f"round {number} of {rounds}: {side}, {binaries[side]}")
                 out = os.path.join(kept, f"round-{number:03}-{side.lower()}.json")
                 try:
                     measured[side] = one_run(binaries[side], flags, out, f"round {number}")
                 finally:
-                    show_progress("")
+                    progress.show("")
             yield measured
 
 
@@ -69,11 +69,6 @@ def directory(keep):
     except OSError as error:
         raise BadInput(f"make directory '{keep}': {error.strerror}") from error
     yield keep
-
-
-def show_progress(text):
-    if sys.stderr.isatty():
-        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
 
 
 def one_run(binary, flags, out, when):

@@ -7,11 +7,14 @@
 
 Runs are kept by machine (CPU, memory, file system, device, build type; for those of other suites
 host_name, num_cpus, caches and the library's build type): two virtual machines of one kind are
-one machine, and runs of two kinds are not compared. Where a run does not say on which machine it
-was made, or hosts have a new name each time, --any-machine is for who knows that it does not
-matter. The database is a file,
-results/history.sqlite of this checkout, unless --db or the environment variable PAGESTALL_DB names
-another; for a team it is a PostgreSQL database, which any number of machines may add to at once:
+one machine, and runs of two kinds are not compared. Nor are those of one machine between which a
+system call or a page fault became three times as slow or as fast, or the storage reads from
+something else. Where a run does not say on which machine it was made, or hosts have a new name each
+time, --any-machine is for who knows that it does not matter.
+
+The database is a file, results/history.sqlite of this checkout, unless --db or the environment
+variable PAGESTALL_DB names another; for a team it is a PostgreSQL database, which any number of
+machines may add to at once:
 
     export PAGESTALL_DB=postgresql://USER@HOST/DATABASE    # password: in ~/.pgpass
     tools/pagestall history list --db /mnt/team/history.sqlite
@@ -48,8 +51,9 @@ how often in all, and how many rows failed (what is not available on a machine i
 
 PLOT = """Plots one row over the runs of a machine in order of date: every repetition a dot, a line
 through the medians of the runs, and where the level changed for good, between which commits.
-Prints the changes as well. Runs in which the row failed are left out, and so are those of another
-dataset (seed, evict) than the newest run's.
+Prints the changes as well. Runs in which the row failed are left out, and so are those that differ
+from the newest run: in the dataset (seed, evict), in what a system call or a page fault takes by a
+factor of three, or in what the storage reads from.
 
     tools/pagestall history plot 'exec:async/io:mmap/cache:cold' -o mmap.png
     tools/pagestall history plot 'exec:seq/io:read/cache:warm' --machine 3f2a -o read.svg
@@ -64,12 +68,15 @@ GATE = """Tells whether a run is slower than the runs before it on the same mach
     tools/pagestall history gate results/today.json --window 30 --threshold 10
 
 Each row is compared with its repetitions in the last runs (--window) of the same binary that
-measured it and were made before, without those in which it failed and those of another dataset
-(seed, evict). A row is slower if that is significant, by more than --threshold and by more than the
-noise: the largest of what the repetitions show of it, of what "tools/pagestall ab X X" measured on
-this machine, and of what the next run may differ by from those before it, as far as their medians
-tell. That takes 5 runs; before, a run that differs by chance may be called slower. Some row
-exceeds it by chance in one of 200 equal runs.
+measured it and were made before. Left out are those in which it failed, and those that differ from
+this run: in the dataset (seed, evict), in what a system call or a page fault takes by a factor of
+three, or in what the storage reads from.
+
+A row is slower if that is significant, by more than --threshold and by more than the noise: the
+largest of what the repetitions show of it, of what "tools/pagestall ab X X" measured on this
+machine, and of what the next run may differ by from those before it, as far as their medians tell.
+That takes 5 runs; before, a run that differs by chance may be called slower. Some row exceeds it by
+chance in one of 200 equal runs.
 
 Exit code: 0 if no row is slower (rows of which one cannot tell may be), 1 if one is, 2 if there
 is no answer: no history to compare with, of no row one can tell, a row that those runs measured
@@ -93,22 +100,24 @@ def add_arguments(parser):
         return made
 
     adds = command("add", "adds runs", ADD, add)
-    adds.add_argument("json", nargs="+", metavar="RUN.json")
+    adds.add_argument("json", nargs="+", metavar="RUN.json", help="what --benchmark_out wrote")
     add_any_machine(adds, "add runs of an unknown machine as well")
     lists = command("list", "lists machines and runs", LIST, list_runs)
     lists.add_argument("--machine", metavar="ID", help="of this machine only")
     plots = command("plot", "plots a row over time, with its changes", PLOT, plot)
     plots.add_argument("row", metavar="ROW", help="a regular expression that finds one row")
-    plots.add_argument("--machine", metavar="ID", help="where several measured the row")
+    plots.add_argument("--machine", metavar="ID", help="say it where several measured the row")
     add_any_machine(plots, "the runs of whichever machine, unknown ones as well")
-    plots.add_argument("--binary", metavar="NAME", help="where several have the row")
-    plots.add_argument("--last", type=positive, default=100, metavar="N", help="runs (100)")
+    plots.add_argument(
+        "--binary", metavar="NAME", help="say it where several have the row; '' is of runs without"
+    )
+    plots.add_argument("--last", type=positive, default=100, metavar="N", help="how many runs (100)")
     plots.add_argument(
         "-o", "--output", type=pathlib.Path, default=pathlib.Path("history.png"),
         metavar="FILE", help="ends with .png, .svg or .pdf (history.png)",
     )  # fmt: skip
     gates = command("gate", "whether a run is slower than those before it", GATE, gate)
-    gates.add_argument("json", metavar="RUN.json")
+    gates.add_argument("json", metavar="RUN.json", help="what --benchmark_out wrote")
     gates.add_argument(
         "--window", type=positive, default=10, metavar="N", help="how many runs before it (10)"
     )
@@ -174,8 +183,8 @@ def print_machine(machine, fingerprint, runs):
     print(f"  {'date (UTC)':19}  {'commit':12}  {'binary':{width}}  rows  repetitions  failed rows")
     for one in runs:
         line = (
-            f"{one.date:%Y-%m-%d %H:%M:%S}  {printable(one.commit[:12]):12}  "
-            f"{printable(one.binary):{width}}  {one.rows:4}  {one.repetitions:11}  {one.failed:11}"
+            f"{one.date:%Y-%m-%d %H:%M:%S}  {printable(one.commit[:12]) or '-':12}  "
+            f"{printable(one.binary) or '-':{width}}  {one.rows:4}  {one.repetitions:11}  {one.failed:11}"
         )
         print(f"  {line}")
     print()

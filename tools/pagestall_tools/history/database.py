@@ -36,9 +36,17 @@ class Database:
         """Makes the SQLite file and its directory (not the one above) if `create`."""
         self.url = parse(str(where))
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.made = []  # paths, while nothing was added: what discard() takes away
+        self.path = None
         if self.is_sqlite and "uri" not in self.url.query:
-            open_file(self.url.database, create)
+            self.path = self.url.database
         self.engine = engine(self.url, self.is_sqlite)
+        if self.path is not None:
+            try:
+                open_file(self.path, create, self.made)
+            except BaseException:
+                self.discard()
+                raise
 
     def __str__(self):
         shown = self.url.set(password=None, query={})
@@ -54,6 +62,8 @@ class Database:
             with self.engine.connect().execution_options(pagestall_writes=writes) as connection:
                 with connection.begin():
                     yield connection
+            if writes and self.path is not None and not os.path.exists(self.path):
+                raise ValueError("somebody has removed the file meanwhile; try again")
         except (SQLAlchemyError, ValueError, OverflowError) as error:
             cause = getattr(error, "orig", None) or error
             text = " ".join(str(cause).split())
@@ -66,6 +76,16 @@ class Database:
         from sqlalchemy.dialects import postgresql, sqlite
 
         return (sqlite if self.is_sqlite else postgresql).insert(table)
+
+    def discard(self):
+        """Takes away the file that it has made, and the directory if that is empty then."""
+        for path in self.made:
+            with contextlib.suppress(OSError):
+                if os.path.isdir(path):
+                    os.rmdir(path)
+                else:
+                    os.unlink(path)
+                    os.unlink(f"{path}-journal")  # where a transaction could not even be undone
 
     def close(self):
         self.engine.dispose()
@@ -93,11 +113,18 @@ def parse(where):
     return url
 
 
-def open_file(path, create):
+def open_file(path, create, made):
+    """Appends what it has made to `made`, the file first."""
     try:
         if create and not os.path.isdir(directory := os.path.dirname(path) or "."):
             os.mkdir(directory)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT if create else os.O_RDONLY, 0o666))
+            made.append(directory)
+        if create and not os.path.exists(path):
+            target = os.path.realpath(path)
+            with contextlib.suppress(FileExistsError):  # somebody was quicker
+                os.close(os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666))
+                made.insert(0, target)
+        os.close(os.open(path, os.O_RDWR if create else os.O_RDONLY))
     except FileNotFoundError as error:
         if create:
             raise BadInput(f"open history '{path}': {error.strerror}") from error

@@ -13,24 +13,27 @@ from pagestall_tools.comparison.gate import gate, print_gate
 from pagestall_tools.comparison.notes import build_and_dataset_differences
 from pagestall_tools.comparison.verdict_table import row_name
 from pagestall_tools.history.between_runs import LEAST, noise_between
-from pagestall_tools.machine import is_known, machine_id
+from pagestall_tools.machine import differences, is_known, machine_id
 from pagestall_tools.runs import BadInput, Run
 
 
 def run(history, contender, window, threshold, any_machine=False):
     """The exit code. `any_machine`: compared with runs of whichever machine."""
     machine = None if any_machine else machine_id(contender.context)
+    earlier, strangers = history.contexts(machine, contender.binary, before=contender), []
+    if not any_machine:
+        earlier, strangers = of_one_machine(earlier, contender.context)
     earlier = {
         key: context
-        for key, context in history.contexts(machine, contender.binary, before=contender).items()
+        for key, context in earlier.items()
         if not build_and_dataset_differences(context, contender.context)
     }
     samples = history.samples(list(earlier), window)
     known = {row: samples[row] for row in contender.rows if row in samples}
     if not known and not any(row in samples for row, _ in contender.errors):
-        raise BadInput(no_history(history, contender, machine))
+        raise BadInput(no_history(history, contender, machine, strangers))
     count = words.plural(max(map(len, samples.values())), "run")
-    path = f"the last {count} of {words.printable(contender.binary)} before it"
+    path = f"the last {count} of {words.binary(contender.binary)} before it"
     baseline = pooled(path, list(earlier.values())[-1], samples)
     result = gate(
         baseline,
@@ -40,11 +43,35 @@ def run(history, contender, window, threshold, any_machine=False):
         between_runs=known_noise(known, contender),
     )
     failures = history.failures(list(earlier)[-window:])
-    notes = [*result.notes, *failure_notes(failures), *too_few_notes(known)]
+    notes = [
+        *result.notes,
+        *stranger_notes(strangers, "this run"),
+        *failure_notes(failures),
+        *too_few_notes(known),
+    ]
     print(f"{words.printable(contender.path)}, compared with {path} on {named(machine)}:")
     print()
     print_gate(dataclasses.replace(result, notes=notes), sys.stdout)
     return result.exit_code
+
+
+def of_one_machine(contexts, own):
+    """Of {key: context} of runs with one machine ID: ({those that do not differ from `own`}, the
+    differences of each of the others)."""
+    different = {key: differences(context, own) for key, context in contexts.items()}
+    same = {key: context for key, context in contexts.items() if not different[key]}
+    return same, [one for one in different.values() if one]
+
+
+def stranger_notes(strangers, own):
+    """`own`: what they differ from."""
+    if strangers:
+        what = words.plural(len(strangers), "run")
+        differ = "differs" if len(strangers) == 1 else "differ"
+        yield (
+            f"left out: {what} of this machine's ID that {differ} from {own} "
+            f"({'; '.join(strangers[-1])})"
+        )
 
 
 def pooled(path, context, samples):
@@ -101,14 +128,15 @@ def too_few_notes(samples):
         )
 
 
-def no_history(history, run, machine):
+def no_history(history, run, machine, strangers):
     what = f"no run of this machine ({machine})"
     if machine is None:
-        what = f"no earlier run of {words.printable(run.binary)} with any of these rows"
+        what = f"no earlier run of {words.binary(run.binary)} with any of these rows"
     elif machine in history.machines():
-        binary = words.printable(run.binary)
+        binary = words.binary(run.binary)
         what = f"no earlier run of {binary} with any of these rows on this machine ({machine})"
-    return (
-        f"gate '{run.path}': {what} in '{history.database}'; add one: "
-        "tools/pagestall history add RUN.json"
-    )
+    return "; ".join([
+        f"gate '{run.path}': {what} in '{history.database}'",
+        *stranger_notes(strangers, "this run"),
+        "add one: tools/pagestall history add RUN.json",
+    ])  # fmt: skip

@@ -9,6 +9,7 @@ import warnings
 from pagestall_tools import runs, words
 from pagestall_tools.comparison.notes import dataset_differences
 from pagestall_tools.history.change_points import change_points
+from pagestall_tools.history.gate import of_one_machine, stranger_notes
 from pagestall_tools.runs import BadInput
 from pagestall_tools.whole_file import write_whole
 from pagestall_tools.words import printable
@@ -27,15 +28,16 @@ def plot(history, arguments):
     if arguments.output.suffix not in FORMATS:
         raise BadInput(f"write '{arguments.output}': the name must end with {', '.join(FORMATS)}")
     machine, fingerprint, binary, row = choose(history, arguments)
-    samples, left_out = of_one_dataset(history, machine, binary, row)
+    samples, notes = comparable(history, machine, binary, row, arguments.any_machine)
     samples = samples[-arguments.last :]
     changes = change_points([sample.median for sample in samples])
     title = (
         f"Time of each repetition, run by run, and where it changed for good\n{in_words(row)}\n"
+        + words.binary(binary)
         + printable(
-            f"{binary} on any machine"
+            " on any machine"
             if machine is None
-            else f"{binary} on machine {machine}: {described_machine(fingerprint)}"
+            else f" on machine {machine}: {described_machine(fingerprint)}"
         )
     )
     figure = draw(samples, changes, title)
@@ -44,11 +46,8 @@ def plot(history, arguments):
         print(f"change: {line}")
     if not changes:
         print(f"no change in {words.plural(len(samples), 'run')}")
-    if left_out:
-        print(
-            f"left out: {words.plural(left_out, 'run')} of another dataset (seed, evict) than the "
-            "newest run's"
-        )
+    for note in notes:
+        print(printable(note))
     print(arguments.output)
     return 0
 
@@ -62,13 +61,25 @@ def described_machine(fingerprint):
     return f"{fingerprint['cpu_model']}, {filesystem}"
 
 
-def of_one_dataset(history, machine, binary, row):
-    """([Sample] of the runs that measured what the newest one did, how many others there are)."""
+def comparable(history, machine, binary, row, any_machine):
+    """([Sample] of the runs that measured what the newest one did, and unless `any_machine`
+    where it did, lines that say how many others there are)."""
     contexts = history.contexts(machine, binary)
     samples = history.samples(list(contexts), row=row)[row]
     newest = contexts[samples[-1].run]
-    same = [one for one in samples if not dataset_differences(contexts[one.run], newest)]
-    return same, len(samples) - len(same)
+    here, strangers = {one.run: contexts[one.run] for one in samples}, []
+    if not any_machine:
+        here, strangers = of_one_machine(here, newest)
+    same = [
+        one
+        for one in samples
+        if one.run in here and not dataset_differences(here[one.run], newest)
+    ]
+    notes = list(stranger_notes(strangers, "the newest run"))
+    if others := len(here) - len(same):
+        what = words.plural(others, "run")
+        notes.append(f"left out: {what} of another dataset (seed, evict) than the newest run's")
+    return same, notes
 
 
 def choose(history, arguments):
@@ -94,9 +105,9 @@ def choose(history, arguments):
         raise BadInput(f"plot '{arguments.row}': {len(rows)} rows match; {listed(found)}")
     for option, several in (("--machine", ids), ("--binary", binaries)):
         if len(several) > 1 and not (option == "--machine" and arguments.any_machine):
-            raise BadInput(
-                f"plot '{arguments.row}': say {option}, one of: {printable(', '.join(several))}"
-            )
+            # --binary '' is that of runs that name none.
+            said = ", ".join(printable(one) or f"'' ({words.binary('')})" for one in several)
+            raise BadInput(f"plot '{arguments.row}': say {option}, one of: {said}")
     if arguments.any_machine and arguments.machine is None:
         return None, {}, binaries[0], rows[0]
     if not machines[ids[0]] and not arguments.any_machine:

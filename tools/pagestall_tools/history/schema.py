@@ -66,6 +66,11 @@ def version(connection):
     return connection.scalar(select(func.max(SCHEMA.c.version)))
 
 
+def is_empty(connection):
+    """Whether nothing was ever added: whatever is, has a machine."""
+    return version(connection) is None or not connection.scalar(select(func.count(MACHINES.c.id)))
+
+
 def create(connection, database):
     """The version: another process may have been quicker."""
     if not database.is_sqlite:

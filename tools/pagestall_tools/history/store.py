@@ -1,6 +1,7 @@
 """The history: runs of every machine, in a SQLite file or in PostgreSQL. One process or many
 may add at once; a run is there as a whole or not at all."""
 
+import collections
 import dataclasses
 import datetime
 import hashlib
@@ -16,6 +17,7 @@ from pagestall_tools.history.dates import date_of, utc
 from pagestall_tools.history.schema import ERRORS, MACHINES, NOISE, REPETITIONS, RUNS
 from pagestall_tools.machine import fingerprint, machine_id
 from pagestall_tools.runs import ANSWERS, BadInput
+from pagestall_tools.words import keepable
 
 IS_FAILURE = and_(*(~ERRORS.c.message.startswith(one, autoescape=True) for one in ANSWERS))
 
@@ -63,14 +65,28 @@ class Sample:
 
 
 def open_store(where, create=True):
-    """The Store at a path or URL; made if `create` and there is none. BadInput if it cannot
-    be reached, is something else's database, or is newer than this program."""
+    """The Store at a path or URL. If `create` and there is none it is made, and its file is gone
+    again when it is closed unless something was added. BadInput if it cannot be reached, is
+    something else's database, or is newer than this program."""
     database = Database(where, create)
     try:
         return Store(database, create)
     except BaseException:
-        database.close()
+        leave(database)
         raise
+
+
+def leave(database):
+    """Closes it. A file that this process has made goes, if nobody has added anything."""
+    if database.made:
+        try:
+            with database.transaction("look into", writes=True) as connection:
+                if schema.is_empty(connection):
+                    database.discard()
+        except BadInput as error:  # for want of room even for that; or somebody adds for long
+            if "locked" not in str(error):
+                database.discard()
+    database.close()
 
 
 class Store:
@@ -98,7 +114,7 @@ class Store:
         return self
 
     def __exit__(self, *_):
-        self.database.close()
+        leave(self.database)
 
     def add(self, run):
         """Whether it was added: False if it is there already."""
@@ -106,9 +122,9 @@ class Store:
         row = {
             "digest": digest(run),
             "machine": machine,
-            "commit": str(run.context.get("commit", "")),
+            "commit": keepable(str(run.context.get("commit", ""))),
             "date": date_of(run),
-            "binary": run.binary,
+            "binary": keepable(run.binary),
             "context": run.context,
         }
         with self.database.transaction(f"add '{run.path}' to", writes=True) as connection:
@@ -126,6 +142,7 @@ class Store:
             for table, rows in ((REPETITIONS, repetitions_of(run)), (ERRORS, errors_of(run))):
                 if rows:
                     connection.execute(table.insert(), [{"run": key} | one for one in rows])
+        self.database.made.clear()
         return True
 
     def _add_machine(self, connection, machine, its_fingerprint):
@@ -147,6 +164,7 @@ class Store:
                 connection.execute(
                     insert.on_conflict_do_update(index_elements=key, set_={"noise": fraction})
                 )
+        self.database.made.clear()
 
     def noise(self, machine):
         """{row: fraction}, each as it was measured last."""
@@ -197,7 +215,8 @@ class Store:
     def contexts(self, machine, binary, before=None):
         """{key: context} of its runs on the machine (None: any), in order of date; of those that
         were made before a Run (or in the same second) if it is given."""
-        query = select(RUNS.c.id, RUNS.c.context).where(RUNS.c.binary == binary)
+        its_binary = RUNS.c.binary == keepable(binary)
+        query = select(RUNS.c.id, RUNS.c.context).where(its_binary)
         if machine is not None:
             query = query.where(RUNS.c.machine == machine)
         if before is not None:
@@ -257,10 +276,17 @@ def repetitions_of(run):
     ]
 
 
+def keepable_errors(run):
+    known = collections.Counter()
+    for (row, message), count in run.errors.items():
+        known[row, keepable(message)] += count
+    return known
+
+
 def errors_of(run):
     return [
         {"row": row, "message": message, "count": count}
-        for (row, message), count in run.errors.items()
+        for (row, message), count in keepable_errors(run).items()
     ]
 
 

@@ -19,7 +19,7 @@ import dataclasses
 import os
 import pathlib
 
-from pagestall_tools import left_out
+from pagestall_tools import left_out, progress
 from pagestall_tools import runs as runs_of
 from pagestall_tools.runs import MOST_COUNTED, BadInput
 from pagestall_tools.whole_file import write_whole
@@ -37,7 +37,11 @@ def add_arguments(parser):
 
 
 def run(arguments):
-    read = [runs_of.read(path) for path in arguments.runs]
+    read = []
+    for path in arguments.runs:
+        progress.show(f"reading {printable(path)}")
+        read.append(runs_of.read(path))
+    progress.show("")
     left_out.show(*read)
     runs = dict(zip(labels(arguments.runs), map(credible, read)))
     output = pathlib.Path(arguments.output or pathlib.Path(arguments.runs[0]).with_suffix(".html"))
@@ -47,7 +51,11 @@ def run(arguments):
         make_directory(arguments.png)
     from pagestall_tools.report import document  # after what may be wrong: matplotlib takes long
 
-    write_whole(output, document.page(runs, arguments.png))
+    try:
+        page = document.page(runs, arguments.png)
+    finally:
+        progress.show("")
+    write_whole(output, page)
     print(printable(output))
     return 0
 

@@ -3,9 +3,10 @@
 import dataclasses
 import re
 
-from pagestall_tools import words
-from pagestall_tools.report import lookups, questions, remedies, run_sections, scans, stalls, times
+from pagestall_tools.report import lookups, other_rows, questions, remedies, run_sections, scans
+from pagestall_tools.report import stalls, times
 from pagestall_tools.report.answer import Answer, answer
+from pagestall_tools.report.below import notes_of_columns
 from pagestall_tools.report.columns import columns as columns_of
 from pagestall_tools.report.gallery import Gallery
 from pagestall_tools.report.html import Html, element, page as page_of, paragraph
@@ -35,6 +36,7 @@ def page(runs, png_directory=None):
         lookups.lookups_section(others, gallery),
         questions.questions_section(others, gallery),
         times.times_section(others),
+        other_rows.other_rows_section(others, gallery),
         run_sections.drift_section(runs, gallery),
         run_sections.machine_section(runs),
         run_sections.failures_section(runs),
@@ -64,7 +66,8 @@ def answers(columns, has_lookups):
         said = answer({}, "")
         below = "For how long lookups by mmap blocked the executor stands below, under Lookups."
         return [block("", dataclasses.replace(said, sure=below) if has_lookups else said)]
-    return [block(column.label if len(chosen) > 1 else "", said) for column, said in chosen]
+    made = [block(column.label if len(chosen) > 1 else "", said) for column, said in chosen]
+    return [*made, *notes_of_columns([column for column, _ in chosen])]
 
 
 def says_more(other, one):
@@ -137,8 +140,5 @@ def about(runs):
         else:
             when = f"Measured {measured[0][1]}"
         parts.append(paragraph(f"{when}, on {told}.", class_="note"))
-    failed = run_sections.failure_count(runs)
-    if failed:
-        said = f"{words.plural(failed, 'repetition')} failed and were left out; named at the end."
-        parts.append(paragraph(element("strong", said)))
+    parts += [paragraph(element("strong", said)) for said in run_sections.left_out(runs)]
     return Html("\n".join(parts))

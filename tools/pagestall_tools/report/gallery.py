@@ -13,6 +13,7 @@ matplotlib.use("Agg")
 
 from matplotlib import pyplot  # noqa: E402
 
+from pagestall_tools import progress  # noqa: E402
 from pagestall_tools.report.html import Html  # noqa: E402
 from pagestall_tools.whole_file import write_whole  # noqa: E402
 from pagestall_tools.words import printable  # noqa: E402
@@ -39,9 +40,12 @@ class Gallery:
 
     def __init__(self, directory=None):
         self.directory = directory
+        self.count = 0
         matplotlib.rcParams.update(STYLE)
 
     def add(self, figure, name, alternative):
+        self.count += 1
+        progress.show(f"picture {self.count}: {name}")
         with warnings.catch_warnings():  # of glyphs that no font here has
             warnings.simplefilter("ignore")
             if self.directory:

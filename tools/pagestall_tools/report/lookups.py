@@ -3,6 +3,7 @@
 from pagestall_tools import words
 from pagestall_tools.medians import figures, median
 from pagestall_tools.report import pictures
+from pagestall_tools.report.below import notes_of_rows
 from pagestall_tools.report.html import Html, figure, paragraph, section, side_by_side, table
 from pagestall_tools.report.rows import repetitions_of, rows_of, runs_with, suite_family
 from pagestall_tools.runs import axes, values
@@ -36,6 +37,7 @@ def lookups_section(runs, gallery):
             "Time per lookup, with many coroutines under way on one executor, and for how long "
             "its thread was blocked meanwhile. Every dot is a repetition."
         ),
+        *notes_of_rows(having, rows),
         side_by_side(*drawn),
         *tables,
     )

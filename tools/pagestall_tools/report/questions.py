@@ -1,15 +1,18 @@
 """The report's section on questions: families of rows that differ in what they ask about."""
 
+import statistics
+
 from pagestall_tools import words
 from pagestall_tools.medians import figures, median
 from pagestall_tools.report import pictures
+from pagestall_tools.report.below import notes_of_rows
 from pagestall_tools.report.html import Html, element, figure, section, side_by_side, table
 from pagestall_tools.report.lookups import LOOKUPS
-from pagestall_tools.report.rows import headings, repetitions_of, rows_of, runs_with
+from pagestall_tools.report.rows import families, headings, repetitions_of, runs_with
 from pagestall_tools.report.rows import suite_family, told_apart
 from pagestall_tools.report.times import TIMES
 from pagestall_tools.runs import axes, values
-from pagestall_tools.words import family
+from pagestall_tools.words import SECONDS
 
 # What each family of rows asks.
 QUESTIONS = {
@@ -28,36 +31,36 @@ QUESTIONS = {
 
 
 def questions_section(runs, gallery):
-    asked = dict.fromkeys(
-        (suite_family(row), family(row))
-        for run in runs.values()
-        for row in run.rows
-        if suite_family(row) not in TIMES and suite_family(row) not in LOOKUPS
-    )
-    known = [(one, one) for one in QUESTIONS if (one, one) in asked]
-    parts = [
-        part
-        for index, one in enumerate(known + [one for one in asked if one not in known])
-        for part in question(runs, *one, gallery, f"questions-{index}")
-    ]
-    return section("Questions: what changes the hazard", *parts) if parts else Html("")
+    asked = {
+        named: rows for named, rows in families(runs, suite_family).items()
+        if named not in TIMES and named not in LOOKUPS
+    }  # fmt: skip
+    ordered = [one for one in QUESTIONS if one in asked]
+    ordered += [one for one in asked if one not in QUESTIONS]
+    parts = []
+    for index, named in enumerate(ordered):
+        title = QUESTIONS.get(named, f"Rows of the family {named.replace('_', ' ')}")
+        parts += question(runs, title, asked[named], gallery, f"questions-{index}")
+    if not parts:
+        return Html("")
+    below = notes_of_rows(runs, [row for one in ordered for row in asked[one]])
+    return section("Questions: what changes the hazard", *below, *parts)
 
 
-def question(runs, asked, named, gallery, name):
-    """`asked` is None of another suite's rows of that name."""
-    rows = rows_of(runs, lambda row: (suite_family(row), family(row)) == (asked, named))
+def question(runs, title, rows, gallery, name, unit=SECONDS, is_drawn=True):
+    """The parts of a section: a heading, pictures unless the rows are too many, and a table."""
     having = runs_with(runs, rows)
-    shown = named.replace("_", " ") if asked else named
-    title = QUESTIONS.get(asked, f"Rows of the family {shown}")
     drawn = [
-        figure(picture(run, rows, gallery, f"{name}-{index}"), label if len(having) > 1 else "")
+        figure(
+            picture(run, rows, gallery, f"{name}-{index}", unit), label if len(having) > 1 else ""
+        )
         for index, (label, run) in enumerate(having.items())
-        if len(rows) <= pictures.MOST
+        if is_drawn and len(rows) <= pictures.MOST
     ]
-    return element("h3", title), side_by_side(*drawn), times_table(having, rows)
+    return element("h3", title), side_by_side(*drawn), times_table(having, rows, unit)
 
 
-def picture(run, rows, gallery, picture_name):
+def picture(run, rows, gallery, picture_name, unit):
     """Every repetition of a run's rows; of the cold ones alone, where there are any."""
     rows = [row for row in rows if row in run.rows]
     cold = [row for row in rows if axes(row).get("cache") == "cold"]
@@ -70,14 +73,15 @@ def picture(run, rows, gallery, picture_name):
             for name, text in zip(names, texts[row])
         ]
         hue = pictures.colour(axes(row).get("io", ""))
-        lines.append(("; ".join(said), [("", hue, run.seconds(row))]))
+        times = [one * unit.of_a_second for one in run.seconds(row)]
+        lines.append(("; ".join(said), [("", hue, times)]))
     return pictures.lanes(
-        gallery, picture_name, lines, "seconds, cold" if cold else "seconds", 0,
+        gallery, picture_name, lines, f"{unit.name}, cold" if cold else unit.name, 0,
         "Seconds of each repetition by what is asked about",
     )  # fmt: skip
 
 
-def times_table(having, rows):
+def times_table(having, rows, unit):
     names, texts = told_apart(rows)
     blocked = any(
         "blocked_ms" in one.counters
@@ -85,14 +89,15 @@ def times_table(having, rows):
         for row in rows
         for one in run.rows.get(row, [])
     )
-    own = ["median, s", "minimum, s"] + (["blocked, ms"] if blocked else [])
+    own = [f"median, {unit.sign}", f"minimum, {unit.sign}"] + (["blocked, ms"] if blocked else [])
     lines = []
     for row in rows:
         line = list(texts[row])
         for run in having.values():
             measured = figures(run.rows.get(row, []))
-            line.append(words.cell(median(measured, "s")))
-            line.append(words.cell(min(values(measured, "s"), default=None)))
+            times = [one * unit.of_a_second for one in values(measured, "s")]
+            line.append(words.cell(statistics.median(times) if times else None))
+            line.append(words.cell(min(times, default=None)))
             if blocked:
                 line.append(words.milliseconds(median(measured, "blocked_ms")))
         lines.append(line)

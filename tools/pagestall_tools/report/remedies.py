@@ -6,6 +6,7 @@ from pagestall_tools import words
 from pagestall_tools.bootstrap import LEAST, ratio_interval
 from pagestall_tools.medians import median
 from pagestall_tools.report import pictures
+from pagestall_tools.report.below import notes_of_columns
 from pagestall_tools.report.columns import Column, about, select
 from pagestall_tools.report.html import Html, figure, join, paragraph, section, side_by_side, table
 from pagestall_tools.runs import count, values
@@ -45,6 +46,7 @@ def remedies_section(shown, gallery):
             "first in the table, then what it is compared with, then the remedies, the longest "
             "stalls first.",
         ),
+        *notes_of_columns(shown),
         join(*parts, *map(table_of, shown)),
     )
 

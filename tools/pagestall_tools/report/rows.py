@@ -74,6 +74,15 @@ def rows_of(runs, wanted):
     return sorted({row for run in runs.values() for row in run.rows if wanted(row)}, key=order)
 
 
+def families(runs, family_of):
+    """{family: its rows, in order}, in the order in which they come; None is no family."""
+    known = {}
+    for row in dict.fromkeys(row for run in runs.values() for row in run.rows):
+        if (its := family_of(row)) is not None:
+            known.setdefault(its, []).append(row)
+    return {its: sorted(rows, key=order) for its, rows in known.items()}
+
+
 def order(row):
     known = list(words.SOURCES)
     parts = []

@@ -4,10 +4,15 @@ import collections
 import json
 import statistics
 
+from pagestall_tools import words
 from pagestall_tools.report import pictures
+from pagestall_tools.report.below import notes
 from pagestall_tools.report.html import Html, element, figure, paragraph
 from pagestall_tools.report.html import section, side_by_side, table
-from pagestall_tools.runs import NOT_AVAILABLE, axes, is_failure, unknown_below
+from pagestall_tools.runs import NOT_AVAILABLE, UNREADABLE, axes, is_failure, unknown_below
+
+# Of a picture: what a browser shows at once.
+MOST_DOTS = 20_000
 
 # Of no use to a reader.
 LEFT_OUT = {"caches", "json_schema_version"}
@@ -19,8 +24,12 @@ def drift_section(runs, gallery):
         points, axis = repetitions(run)
         if points:
             alternative = "Each repetition's time as a multiple of its row's median"
-            picture = pictures.drift(gallery, f"drift-{index}", points, axis, alternative)
-            drawn.append(figure(picture, label if len(runs) > 1 else ""))
+            step = -(-len(points) // MOST_DOTS)
+            shown = points[::step]
+            picture = pictures.drift(gallery, f"drift-{index}", shown, axis, alternative)
+            of_many = f"{len(shown)} of {len(points)} repetitions" if step > 1 else ""
+            caption = [label if len(runs) > 1 else "", of_many]
+            drawn.append(figure(picture, ", ".join(filter(None, caption))))
     if not drawn:
         return Html("")
     return section(
@@ -63,9 +72,13 @@ def machine_section(runs):
         for key in sorted(keys)
     ]
     heads = [["", *(runs if len(runs) > 1 else [""])]]
-    below = dict.fromkeys(line for run in runs.values() for line in unknown_below(run))
+    below = notes(
+        (label if len(runs) > 1 else "", sentence)
+        for label, run in runs.items()
+        for sentence in unknown_below(run)
+    )
     return section(
-        "The machine", *map(paragraph, below), table(heads, rows, long=range(1, len(runs) + 1))
+        "The machine", *below, table(heads, rows, long=range(1, len(runs) + 1))
     )
 
 
@@ -77,41 +90,46 @@ def text(value):
     return value if isinstance(value, str) else json.dumps(value)
 
 
+# Heading of a table of what was not measured -> what is said of it.
+NOT_MEASURED = {
+    "Failed": "These repetitions are in none of the figures above. Those that their rows have "
+    "beside them are.",
+    "No measurement": "Entries of which the file says no time that can be one, or no name.",
+    "Not available here": "What this machine cannot run: no failure.",
+    "Skipped": "What the benchmark skipped, or wrote no repetition of: no failure.",
+}
+
+
 def failures_section(runs):
-    """Failures, and apart from them what is an answer: what cannot run on the machine, and what
-    the benchmark or its options left out."""
-    failed, unavailable, skipped = [], [], []
+    """Failures, and apart from them what is no measurement, and what is an answer: what cannot run
+    on the machine, and what the benchmark or its options left out."""
+    lines = {heading: [] for heading in NOT_MEASURED}
     for label, run in runs.items():
         begun = attempts(run)
         for (row, message), count in run.errors.items():
-            line = [row, message.removeprefix(NOT_AVAILABLE), f"{count} of {begun[row]}"]
-            line += [label] if len(runs) > 1 else []
-            is_here = unavailable if message.startswith(NOT_AVAILABLE) else skipped
-            (failed if is_failure(message) else is_here).append(line)
+            why = message.removeprefix(NOT_AVAILABLE).removeprefix(UNREADABLE)
+            line = [row, why, f"{count} of {begun[row]}", *[label] * (len(runs) > 1)]
+            lines[heading_of(message)].append(line)
     heads = [["row", "why", "repetitions", *["file"] * (len(runs) > 1)]]
-    parts = []
-    if failed:
-        parts += [
-            element("h3", "Failed"),
-            paragraph(
-                "These repetitions are in none of the figures above. Those that their rows have "
-                "beside them are."
-            ),
-            table(heads, failed, texts=2, long={0, 1}),
-        ]
-    if unavailable:
-        parts += [
-            element("h3", "Not available here"),
-            paragraph("What this machine cannot run: no failure."),
-            table(heads, unavailable, texts=2, long={0, 1}),
-        ]
-    if skipped:
-        parts += [
-            element("h3", "Skipped"),
-            paragraph("What the benchmark skipped, or wrote no repetition of: no failure."),
-            table(heads, skipped, texts=2, long={0, 1}),
-        ]
+    parts = [
+        part
+        for heading, told in NOT_MEASURED.items()
+        if lines[heading]
+        for part in (
+            element("h3", heading),
+            paragraph(told),
+            table(heads, lines[heading], texts=2, long={0, 1}),
+        )
+    ]
     return section("What was not measured", *parts) if parts else Html("")
+
+
+def heading_of(message):
+    if message.startswith(NOT_AVAILABLE):
+        return "Not available here"
+    if message.startswith(UNREADABLE):
+        return "No measurement"
+    return "Failed" if is_failure(message) else "Skipped"
 
 
 def attempts(run):
@@ -122,10 +140,17 @@ def attempts(run):
     return begun
 
 
-def failure_count(runs):
-    return sum(
-        count
-        for run in runs.values()
-        for (_, message), count in run.errors.items()
-        if is_failure(message)
-    )
+def left_out(runs):
+    """Sentences on how much failed, or is no measurement; none if nothing does."""
+    counts = collections.Counter()
+    for run in runs.values():
+        for (_, message), count in run.errors.items():
+            counts[heading_of(message)] += count
+    failed, unreadable = counts["Failed"], counts["No measurement"]
+    if failed:
+        were = "was" if failed == 1 else "were"
+        yield f"{words.plural(failed, 'repetition')} failed and {were} left out; named at the end."
+    if unreadable:
+        entries = "1 entry is" if unreadable == 1 else f"{unreadable} entries are"
+        were = "was" if unreadable == 1 else "were"
+        yield f"{entries} no measurement and {were} left out; named at the end."

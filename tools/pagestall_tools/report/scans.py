@@ -6,6 +6,7 @@ import statistics
 from pagestall_tools import words
 from pagestall_tools.medians import median
 from pagestall_tools.report import m1, pictures
+from pagestall_tools.report.below import notes_of_columns
 from pagestall_tools.report.columns import Column, about, files, select
 from pagestall_tools.report.html import Html, figure, paragraph, section, side_by_side, table
 from pagestall_tools.runs import values
@@ -21,8 +22,9 @@ def article_section(shown, gallery):
         paragraph(
             about(shown),
             " Every dot is a repetition, the black line their median. Cold: no page of the files "
-            "was in memory when the clock started; warm: every page was.",
-        )
+            "was in the page cache of this machine when the clock started; warm: every page was.",
+        ),
+        *notes_of_columns(shown),
     ]
     drawn, tables = [], []
     for cache in ("cold", "warm"):

@@ -3,6 +3,7 @@
 from pagestall_tools import words
 from pagestall_tools.medians import median
 from pagestall_tools.report import pictures
+from pagestall_tools.report.below import notes_of_columns
 from pagestall_tools.report.columns import files, select
 from pagestall_tools.report.html import Html, figure, paragraph, section, side_by_side, table
 from pagestall_tools.runs import values
@@ -42,6 +43,7 @@ def stalls_section(shown, gallery):
             "the executor's thread slept while it ran a scan's code, outside its own wait for "
             "events: in page faults, for mmap."
         ),
+        *notes_of_columns(shown),
         side_by_side(*drawn),
         table(heads, rows, texts=2, marked=marked,
               caption="Worst stall of all repetitions; medians of the others."),

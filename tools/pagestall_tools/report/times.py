@@ -2,6 +2,7 @@
 
 from pagestall_tools import words
 from pagestall_tools.medians import figures, median
+from pagestall_tools.report.below import notes_of_rows
 from pagestall_tools.report.html import Html, paragraph, section, table
 from pagestall_tools.report.rows import differing, headings, labels, repetitions_of, rows_of
 from pagestall_tools.report.rows import runs_with, suite_family
@@ -35,6 +36,7 @@ def times_section(runs):
             "Milliseconds, medians. An idle executor and one that only computes say what the "
             "machine itself does. A request is one to a small service on the same executor."
         ),
+        *notes_of_rows(runs, groups[0] + groups[1] + groups[2]),
         *made,
     )
 
