@@ -424,7 +424,9 @@ def test_loop_device_that_caches_is_unknown_below(scratch, direct):
             assert label == ""
         elif dio == "0":
             assert label == "cold here, unknown below"
-            assert row["below_read_mib"] < row["device_read_mib"] == FILES * MIB
+            # What the disk has read is everybody's: it may be less, or more.
+            assert row["below_read_mib"] >= 0
+            assert row["device_read_mib"] == FILES * MIB
         elif report["context"]["disks_below"] != "unknown":
             assert row["below_read_mib"] >= row["device_read_mib"] == FILES * MIB
 
