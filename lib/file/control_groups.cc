@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <fstream>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 
@@ -24,6 +26,23 @@ bool Has(const std::vector<std::string>& names, absl::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
+// As in mountinfo: a space is \040.
+std::string Unescaped(absl::string_view path) {
+  return absl::StrReplaceAll(
+      path,
+      {{"\\040", " "}, {"\\011", "\t"}, {"\\012", "\n"}, {"\\134", "\\"}});
+}
+
+// What is left of a group's path below `root`, if it is that or below it.
+std::optional<std::string> Below(absl::string_view root,
+                                 absl::string_view path) {
+  absl::ConsumeSuffix(&root, "/");
+  if (!absl::ConsumePrefix(&path, root)) return std::nullopt;
+  absl::ConsumeSuffix(&path, "/");
+  if (!path.empty() && path[0] != '/') return std::nullopt;
+  return std::string(path);
+}
+
 // The one that was mounted last, which may hide others, first.
 std::vector<Hierarchy> Hierarchies(const std::string& process) {
   std::vector<Hierarchy> found;
@@ -37,8 +56,8 @@ std::vector<Hierarchy> Hierarchies(const std::string& process) {
     if (mount.size() < 5 || type.size() < 3) continue;
     const bool unified = type[0] == "cgroup2";
     if (!unified && type[0] != "cgroup") continue;
-    found.push_back({.root = mount[3],
-                     .directory = mount[4],
+    found.push_back({.root = Unescaped(mount[3]),
+                     .directory = Unescaped(mount[4]),
                      .unified = unified,
                      .controllers = absl::StrSplit(type[2], ',')});
   }
@@ -60,21 +79,23 @@ std::vector<ControlGroup> ControlGroups(absl::string_view controller,
     if (part.size() != 3) continue;
     const bool unified = part[1].empty();
     if (!unified && !Has(absl::StrSplit(part[1], ','), controller)) continue;
-    const auto of = std::find_if(
-        hierarchies.begin(), hierarchies.end(), [&](const Hierarchy& one) {
-          return one.unified == unified &&
-                 (unified || Has(one.controllers, controller));
-        });
     // "/.." is outside of what this process can see.
-    if (of == hierarchies.end() || absl::StrContains(part[2], "/..")) continue;
-    absl::string_view path = part[2];
-    // Of a part that is mounted alone, as in a container.
-    if (of->root != "/") absl::ConsumePrefix(&path, of->root);
-    if (path == "/") path = "";
-    while (true) {
-      groups.push_back({absl::StrCat(of->directory, path), unified});
-      if (path.empty()) break;
-      path = path.substr(0, path.rfind('/'));
+    if (absl::StrContains(part[2], "/..")) continue;
+    for (const Hierarchy& one : hierarchies) {
+      if (one.unified != unified ||
+          (!unified && !Has(one.controllers, controller))) {
+        continue;
+      }
+      // Only a part may be mounted, as in a container.
+      const std::optional<std::string> below = Below(one.root, part[2]);
+      if (!below) continue;
+      absl::string_view path = *below;
+      while (true) {
+        groups.push_back({absl::StrCat(one.directory, path), unified});
+        if (path.empty()) break;
+        path = path.substr(0, path.rfind('/'));
+      }
+      break;
     }
   }
   return groups;

@@ -28,6 +28,7 @@ constexpr size_t kStackBytes = size_t{64} << 10;
 // another thread, that waits for any child (__WALL, waitpid(2)).
 struct Question {
   absl::FunctionRef<void()> calls;
+  bool no_core;  // to be asked for first
   volatile bool begun = false;
   volatile bool ended = false;
 };
@@ -36,19 +37,22 @@ int Ask(void* asked) {
   auto& question = *static_cast<Question*>(asked);
   // Its end is no crash that anybody wants to look into.
   const rlimit none = {0, 0};
-  syscall(SYS_prlimit64, 0, RLIMIT_CORE, &none, nullptr);
+  if (question.no_core) {
+    syscall(SYS_prlimit64, 0, RLIMIT_CORE, &none, nullptr);
+  }
   question.begun = true;
   question.calls();
   question.ended = true;
   return 0;
 }
 
-// Whether a child would be in this process's namespace of processes.
+// Whether a child would be in this process's namespace of processes, which is
+// this thread's choice.
 bool ChildrenAreOfThisNamespace() {
-  constexpr char kChildren[] = "/proc/self/ns/pid_for_children";
+  constexpr char kChildren[] = "/proc/thread-self/ns/pid_for_children";
   struct stat own;
   struct stat children;
-  if (stat("/proc/self/ns/pid", &own) != 0 ||
+  if (stat("/proc/thread-self/ns/pid", &own) != 0 ||
       lstat(kChildren, &children) != 0) {
     return true;  // a kernel, or a sandbox, that does not tell
   }
@@ -62,22 +66,28 @@ bool SurvivesCalls(absl::FunctionRef<void()> calls) {
   const int saved = errno;
   const absl::Cleanup restore_errno = [saved] { errno = saved; };
   if (!ChildrenAreOfThisNamespace()) return true;
-  Question question{calls};
   std::vector<std::max_align_t> stack(kStackBytes / sizeof(std::max_align_t));
   // No handler of this process may run in the child, but one that answers what
-  // the sandbox catches.
+  // the sandbox catches, where it may here.
   sigset_t all;
   sigset_t former;
+  pthread_sigmask(SIG_SETMASK, nullptr, &former);
   sigfillset(&all);
-  sigdelset(&all, SIGSYS);
-  pthread_sigmask(SIG_SETMASK, &all, &former);
-  const pid_t child =
-      __clone(Ask, stack.data() + stack.size(),
-              CLONE_VM | CLONE_FILES | CLONE_FS | CLONE_VFORK, &question);
-  pthread_sigmask(SIG_SETMASK, &former, nullptr);
-  while (child > 0 && waitpid(child, nullptr, __WCLONE) < 0 && errno == EINTR) {
+  if (sigismember(&former, SIGSYS) == 0) sigdelset(&all, SIGSYS);
+  // Again without what comes before, should that be what it kills for.
+  for (const bool no_core : {true, false}) {
+    Question question{.calls = calls, .no_core = no_core};
+    pthread_sigmask(SIG_SETMASK, &all, nullptr);
+    const pid_t child =
+        __clone(Ask, stack.data() + stack.size(),
+                CLONE_VM | CLONE_FILES | CLONE_FS | CLONE_VFORK, &question);
+    pthread_sigmask(SIG_SETMASK, &former, nullptr);
+    if (child < 0) break;
+    while (waitpid(child, nullptr, __WCLONE) < 0 && errno == EINTR) {
+    }
+    if (question.begun) return question.ended;
   }
-  return !question.begun || question.ended;
+  return true;
 }
 
 }  // namespace pagestall

@@ -130,9 +130,12 @@ class IoMapping::State final : public std::enable_shared_from_this<State> {
   // Before anything is started on it. What another ring still has is that
   // one's, its lanes as well.
   void Use(const IoRing& ring) {
-    if (std::exchange(ring_, &ring) == &ring) return;
-    lane_ = IoRing::MakeLane(kThreads);
-    ahead_lane_ = IoRing::MakeLane(kThreads);
+    if (ring_id_ == ring.id()) return;
+    auto lane = IoRing::MakeLane(kThreads);
+    auto ahead_lane = IoRing::MakeLane(kThreads);
+    ring_id_ = ring.id();
+    lane_ = std::move(lane);
+    ahead_lane_ = std::move(ahead_lane);
     for (Ahead& ahead : ahead_) {
       if (!ahead.joined) ahead = {};
     }
@@ -215,7 +218,7 @@ class IoMapping::State final : public std::enable_shared_from_this<State> {
   ResidencyGate gate_;
   const Options options_;
   const bool reads_sleep_;  // in threads of the kernel's, as what is mapped
-  const IoRing* ring_ = nullptr;  // that was used last
+  uint64_t ring_id_ = 0;    // that was used last
   std::shared_ptr<IoRing::Lane> lane_;
   std::shared_ptr<IoRing::Lane> ahead_lane_;
   SharedBuffer unwanted_;

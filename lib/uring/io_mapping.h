@@ -51,11 +51,11 @@ namespace pagestall {
 // nothing of it in hand.
 //
 // Waiting: no call sleeps for the file's bytes but Open(). What hangs takes up
-// to 8 of the kernel's threads per mapping, cancelled or not, as many more for
-// what is read ahead, and 256 per thread that runs rings: beyond 8, requests of
-// this mapping that are not in memory wait for those; with 16 mappings that
-// hang so, all do, also if they were closed and opened again. Reads of file
-// systems that have no RWF_NOWAIT (FUSE) count as well.
+// to 8 of the kernel's threads per mapping and ring, cancelled or not, as many
+// more for what is read ahead, and 256 per thread that runs rings: beyond 8,
+// requests of this mapping that are not in memory wait for those; with 16
+// mappings that hang so, all do, also if they were closed and opened again.
+// Reads of file systems that have no RWF_NOWAIT (FUSE) count as well.
 class IoMapping {
  public:
   struct Options {

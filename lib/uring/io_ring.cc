@@ -105,6 +105,11 @@ std::shared_ptr<IoRing::Lane> IoRing::MakeLane(size_t limit) {
   return std::make_shared<Lane>(std::max<size_t>(limit, 1));
 }
 
+uint64_t IoRing::NewId() {
+  static std::atomic<uint64_t> ids = 0;
+  return ++ids;
+}
+
 IoRing::IoRing() : kernel_(std::make_unique<Kernel>()) {}
 
 IoRing::~IoRing() {
@@ -228,11 +233,14 @@ IoRing::Ticket IoRing::Start(Ticket operation, int error) {
   }
   kernel_->owning.Append(*operation, operation);
   if (operation->done) ++waiting_;
+  operation->ring = id_;
   Lane* const lane = operation->lane.get();
-  if (lane != nullptr && lane->ring == nullptr) lane->ring = kernel_.get();
-  if (lane != nullptr && lane->ring != kernel_.get()) error = EXDEV;
   if (error_number_ != 0) error = error_number_;
   if (!BindThread()) error = EEXIST;
+  if (error == 0 && lane != nullptr) {
+    if (lane->ring == 0) lane->ring = id_;
+    if (lane->ring != id_) error = EXDEV;
+  }
   if (error != 0) {
     EndForCaller(*operation, -error);
     EndForKernel(*operation);
@@ -265,7 +273,7 @@ std::optional<int> IoRing::ResultOf(const Ticket& operation) const {
 }
 
 bool IoRing::Tell(const Ticket& operation, Done& done) {
-  if (operation->done) return false;
+  if (operation->done || operation->ring != id_) return false;
   operation->done = std::move(done);
   ++waiting_;
   if (operation->ended && !operation->telling.holder) {
@@ -275,6 +283,7 @@ bool IoRing::Tell(const Ticket& operation, Done& done) {
 }
 
 void IoRing::Cancel(const Ticket& operation) {
+  if (operation->ring != id_) return;
   EndForCaller(*operation, -ECANCELED);
   if (!operation->owning.holder) return;
   if (!operation->submitted) return EndForKernel(*operation);
@@ -283,6 +292,7 @@ void IoRing::Cancel(const Ticket& operation) {
 }
 
 IoRing::Done IoRing::Abandon(const Ticket& operation) {
+  if (operation->ring != id_) return nullptr;
   if (operation->done) --waiting_;
   Done done = std::exchange(operation->done, nullptr);
   Cancel(operation);

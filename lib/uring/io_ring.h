@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
@@ -67,7 +66,8 @@ class IoRing {
   using Done = absl::AnyInvocable<void(int)>;
 
   // An operation. Refers to it, and keeps nothing of what it owns; any thread
-  // may drop it, also after the ring has gone. For calls of its own ring only.
+  // may drop it, also after the ring has gone. Calls of another ring than its
+  // own leave it alone.
   class Operation;
   using Ticket = std::shared_ptr<Operation>;
 
@@ -104,6 +104,9 @@ class IoRing {
 
   // `limit`: at least 1.
   static std::shared_ptr<Lane> MakeLane(size_t limit);
+
+  // Of no other ring of the process, though that may have gone.
+  uint64_t id() const { return id_; }
 
   // How many forks lie between the first process and this one.
   static uint32_t CountForks();
@@ -176,6 +179,7 @@ class IoRing {
 
  private:
   class Kernel;
+  struct Held;
 
   IoRing();
   ~IoRing();
@@ -202,17 +206,22 @@ class IoRing {
   void ForgetSubmissions();
 
   // At its end (io_ring_close.cc).
-  void Shut(std::vector<Done>& untold);
+  void Shut();
   bool CanSubmit() const;
   void CancelAll();
   void CancelEach();
   void WaitUntil(std::chrono::steady_clock::time_point deadline);
   // Whether the kernel has nothing more of a ring that was shut.
   bool LookAfter();
+  void PutOnList();
   bool CanBeLookedAfter() const;
   void GiveUp();
 
+  static uint64_t NewId();
+
   std::unique_ptr<Kernel> kernel_;
+  const uint64_t id_ = NewId();
+  IoRing* next_retired_ = nullptr;
   bool cancelled_ = false;  // all, at its end
   int event_ = -1;
   bool owns_event_ = false;

@@ -10,14 +10,12 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
-#include <fstream>
 #include <mutex>
 #include <optional>
-#include <string>
 #include <thread>
 #include <utility>
-#include <vector>
 
+#include "absl/strings/string_view.h"
 #include "lib/uring/io_ring.h"
 #include "lib/uring/io_ring_state.h"
 
@@ -47,19 +45,22 @@ struct Retired {
 
   std::atomic<uint32_t> forks = 0;
   std::mutex mutex;
-  std::vector<IoRing*> rings;
+  IoRing* rings = nullptr;  // the first of a list
+  size_t listed = 0;
   size_t taken = 0;  // out of it, to be looked at
-  // That the device may write to, for all that can be known (io_ring.h).
-  std::vector<std::shared_ptr<const void>> buffers;
 };
 
-// It stays until the process ends, as a zombie: "7 (a name) Z 1 ...".
+// It stays until the process ends, as a zombie: "7 (any name) Z 1 ...". Without
+// memory of its own, for it may be asked as a thread ends.
 bool MainThreadHasEnded() {
-  std::ifstream file("/proc/self/stat");
-  std::string line;
-  std::getline(file, line);
-  const size_t state = line.rfind(") ");
-  return state != std::string::npos && line.substr(state + 2, 1) == "Z";
+  std::array<char, 256> text;
+  const int file = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+  if (file < 0) return false;
+  const ssize_t size = read(file, text.data(), text.size());
+  close(file);
+  const absl::string_view line(text.data(), std::max<ssize_t>(size, 0));
+  const size_t name_end = line.rfind(')');
+  return name_end != line.npos && line.substr(name_end + 1, 2) == " Z";
 }
 
 }  // namespace
@@ -101,11 +102,24 @@ bool IoRing::Kernel::OwnerHasEnded() const {
   return id == getpid() && MainThreadHasEnded();
 }
 
+// Operations whose buffers the device may write to, for all that can be known
+// (io_ring.h).
+struct IoRing::Held {
+  static Held& Get() {
+    static auto* const held = new Held;
+    return *held;
+  }
+
+  std::mutex mutex;
+  Operation::List<&Operation::held> operations;
+};
+
 bool IoRing::Close(Owner owner, std::chrono::nanoseconds limit) {
   if (owner == nullptr) return true;
-  std::vector<Done> untold;
   IoRing* const ring = owner.release();
-  ring->Shut(untold);
+  ring->Shut();
+  Operation::List<&Operation::telling> untold;
+  untold.Swap(ring->kernel_->ended);
   if (limit > limit.zero()) ring->WaitUntil(steady_clock::now() + limit);
   // What the kernel was too short of memory for: nobody submits it any more.
   ring->ForgetUnsubmitted();
@@ -113,11 +127,13 @@ bool IoRing::Close(Owner owner, std::chrono::nanoseconds limit) {
   if (all) {
     delete ring;
   } else {
-    const std::lock_guard lock(Retired::Get().mutex);
-    Retired::Get().rings.push_back(ring);
+    ring->PutOnList();
   }
-  // Last, for it may own anything, the caller as well.
-  untold.clear();
+  // Last, for a callback may own anything, the caller as well.
+  while (Operation* const one = untold.first()) {
+    const Ticket operation = untold.Remove(*one);
+    const Done gone = std::exchange(operation->done, nullptr);
+  }
   return all;
 }
 
@@ -126,40 +142,52 @@ void IoRing::Retire::operator()(IoRing* ring) const {
   Close(Owner(ring), {});
 }
 
-size_t IoRing::CountRetired() {
+void IoRing::PutOnList() {
   Retired& retired = Retired::Get();
-  std::vector<IoRing*> rings;
-  {
-    const std::lock_guard lock(retired.mutex);
-    // Those of another living thread are left to that.
-    const auto mine =
-        std::partition(retired.rings.begin(), retired.rings.end(),
-                       [](IoRing* ring) { return !ring->CanBeLookedAfter(); });
-    rings.assign(mine, retired.rings.end());
-    retired.rings.erase(mine, retired.rings.end());
-    retired.taken += rings.size();
-  }
-  const size_t taken = rings.size();
-  // Closes and unmaps files, which may take long: not while others wait.
-  const auto gone =
-      std::partition(rings.begin(), rings.end(),
-                     [](IoRing* ring) { return !ring->LookAfter(); });
-  std::for_each(gone, rings.end(), [](IoRing* ring) { delete ring; });
-  rings.erase(gone, rings.end());
   const std::lock_guard lock(retired.mutex);
-  retired.rings.insert(retired.rings.end(), rings.begin(), rings.end());
-  retired.taken -= taken;
-  return retired.rings.size() + retired.taken;
+  next_retired_ = std::exchange(retired.rings, this);
+  ++retired.listed;
 }
 
-void IoRing::Shut(std::vector<Done>& untold) {
+size_t IoRing::CountRetired() {
+  Retired& retired = Retired::Get();
+  IoRing* mine = nullptr;
+  {
+    const std::lock_guard lock(retired.mutex);
+    for (IoRing** at = &retired.rings; *at != nullptr;) {
+      IoRing* const one = *at;
+      // Those of another living thread are left to that.
+      if (!one->CanBeLookedAfter()) {
+        at = &one->next_retired_;
+        continue;
+      }
+      *at = one->next_retired_;
+      one->next_retired_ = std::exchange(mine, one);
+      --retired.listed;
+      ++retired.taken;
+    }
+  }
+  // Closes and unmaps files, which may take long: not while others wait.
+  while (mine != nullptr) {
+    IoRing* const one = std::exchange(mine, mine->next_retired_);
+    if (one->LookAfter()) {
+      delete one;
+    } else {
+      one->PutOnList();
+    }
+    const std::lock_guard lock(retired.mutex);
+    --retired.taken;
+  }
+  const std::lock_guard lock(retired.mutex);
+  return retired.listed + retired.taken;
+}
+
+// What is to be told is left in the list for it.
+void IoRing::Shut() {
   Kernel& kernel = *kernel_;
   for (Operation* one = kernel.owning.first(); one != nullptr;
        one = kernel.owning.After(*one)) {
     EndForCaller(*one, -ECANCELED);
-  }
-  while (std::optional<Ended> one = NextEnded()) {
-    untold.push_back(std::move(one->done));
   }
   if (!CanSubmit()) return ForgetUnsubmitted();
   EndUnsubmitted();
@@ -246,12 +274,16 @@ void IoRing::GiveUp() {
   io_uring_queue_exit(&kernel_->ring);
   kernel_->open = false;
   while (Operation* const one = kernel_->owning.first()) {
-    if (one->opcode == IORING_OP_READ &&
-        (fcntl(one->fd, F_GETFL) & O_DIRECT) != 0) {
-      const std::lock_guard lock(Retired::Get().mutex);
-      Retired::Get().buffers.push_back(std::move(one->memory));
-    }
+    const bool is_direct = one->opcode == IORING_OP_READ &&
+                           (fcntl(one->fd, F_GETFL) & O_DIRECT) != 0;
+    const Ticket operation = one->owning.holder;
+    auto memory = std::move(one->memory);
     EndForKernel(*one);
+    if (!is_direct) continue;
+    operation->memory = std::move(memory);
+    Held& held = Held::Get();
+    const std::lock_guard lock(held.mutex);
+    held.operations.Append(*operation, operation);
   }
 }
 

@@ -52,11 +52,15 @@ class IoRing::Operation {
   uint64_t offset = 0;
   uint32_t flags = 0;
 
+  uint64_t ring = 0;  // that it was started on
+
   // What who has started it sees.
   bool ended = false;
   int result = 0;
   Done done;
   Links telling;
+
+  Links held;  // for as long as the process lives (IoRing::GiveUp())
 };
 
 // In the order of their coming; each is in one of a kind. Nothing here
@@ -90,6 +94,11 @@ class IoRing::Operation::List {
     --size_;
     return std::move(holder);
   }
+  void Swap(List& other) {
+    std::swap(first_, other.first_);
+    std::swap(last_, other.last_);
+    std::swap(size_, other.size_);
+  }
   void Clear() {
     while (first_ != nullptr) Remove(*first_);
   }
@@ -105,8 +114,8 @@ class IoRing::Lane {
   explicit Lane(size_t most) : limit(most) {}
 
   const size_t limit;
-  const Kernel* ring = nullptr;  // that it was used with first
-  size_t taken = 0;  // by those that the kernel has, or is to have now
+  uint64_t ring = 0;  // that it was used with first
+  size_t taken = 0;   // by those that the kernel has, or is to have now
   Operation::List<&Operation::waiting> queue;  // for their turn
 };
 

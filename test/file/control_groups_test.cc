@@ -68,6 +68,21 @@ TEST(ControlGroups, LastMountHidesOthers) {
               ElementsAre("2:/run/cgroup2"));
 }
 
+TEST(ControlGroups, PartThatIsMountedElsewhereIsNotTaken) {
+  const std::string bound =
+      "50 34 0:37 /foo /mnt/one rw - cgroup2 cgroup2 rw\n"
+      "51 34 0:37 /a /mnt/two rw - cgroup2 cgroup2 rw\n";
+  EXPECT_THAT(Groups("memory", "0::/ab/c\n", kMounts + bound),
+              ElementsAre("2:/run/cgroup2/ab/c", "2:/run/cgroup2/ab",
+                          "2:/run/cgroup2"));
+  EXPECT_THAT(
+      Groups("memory", "0::/ab\n", "1 1 0:1 /a /x\\040y rw - cgroup2 c rw\n"),
+      IsEmpty());
+  EXPECT_THAT(
+      Groups("memory", "0::/a\n", "1 1 0:1 /a /x\\040y rw - cgroup2 c rw\n"),
+      ElementsAre("2:/x y"));
+}
+
 TEST(ControlGroups, UnreadableIsNone) {
   EXPECT_THAT(ControlGroups("cpu", "/no/such"), IsEmpty());
   EXPECT_THAT(Groups("cpu", "cpu\n:\n4:cpu\n", "rubbish\n- -\n"), IsEmpty());

@@ -241,16 +241,35 @@ TEST_F(IoMappingTest, AnotherRingGoesOnWhateverTheFirstHasInHand) {
 }
 
 TEST_F(IoMappingTest, WhatAnotherRingReadsAheadIsReadAnew) {
+  // The next ring may lie where the former one did.
+  for (const bool first_goes : {false, true}) {
+    const IoMapping mapping = Open(WriteCold(), {.ahead = 4});
+    for (int rings = 0; rings < 10; ++rings) {
+      ASSERT_THAT(Request(mapping, 0, 65536), IsOk());
+      if (first_goes) ring_.reset();
+      auto other = IoRing::Open();
+      ASSERT_THAT(other, IsOk());
+      ring_ = *std::move(other);
+      for (uint64_t offset = 65536; offset < kSize; offset += 65536) {
+        const auto bytes = Request(mapping, offset, 65536);
+        ASSERT_THAT(bytes, IsOk()) << rings;
+        EXPECT_EQ(*bytes, Bytes(expected_).subspan(offset, 65536));
+      }
+      ASSERT_THAT(Evict(*File::Open(directory_.path("file"), O_RDONLY)),
+                  IsOk());
+    }
+  }
+}
+
+TEST_F(IoMappingTest, StopsReadingAheadOnTheRingThatItWasBegunOn) {
   const IoMapping mapping = Open(WriteCold(), {.ahead = 4});
   ASSERT_THAT(Request(mapping, 0, 65536), IsOk());
   auto other = IoRing::Open();
   ASSERT_THAT(other, IsOk());
-  ring_ = *std::move(other);
-  for (uint64_t offset = 65536; offset < kSize; offset += 65536) {
-    const auto bytes = Request(mapping, offset, 65536);
-    ASSERT_THAT(bytes, IsOk());
-    EXPECT_EQ(*bytes, Bytes(expected_).subspan(offset, 65536));
-  }
+  mapping.StopReadingAhead(other->get());
+  other->reset();
+  EXPECT_THAT(Request(mapping, kSize / 2, 65536), IsOk());
+  EXPECT_TRUE(IoRing::Close(std::move(ring_), std::chrono::seconds(10)));
 }
 
 TEST_F(IoMappingTest, TaskThatHasEndedDoesNotGoOn) {

@@ -408,6 +408,19 @@ TEST_F(IoRingTest, LaneOfAnotherRingIsRefused) {
                       HasSubstr("belongs to another ring")));
 }
 
+TEST_F(IoRingTest, OperationOfAnotherRingIsLeftAlone) {
+  auto other = IoRing::Open();
+  ASSERT_THAT(other, IsOk());
+  const IoRing::Ticket read = Read(OpenSilentPipe());
+  ring_->Submit();
+  IoRing::Done done = [](int) { ADD_FAILURE(); };
+  EXPECT_FALSE((*other)->Tell(read, done));
+  (*other)->Cancel(read);
+  EXPECT_FALSE((*other)->Abandon(read));
+  EXPECT_EQ(ring_->ResultOf(read), std::nullopt);
+  EXPECT_NE((*other)->id(), ring_->id());
+}
+
 TEST_F(IoRingTest, ToldAgainAfterItWasAbandonedIsToldOnce) {
   const IoRing::Ticket read = Read(OpenFile());
   ring_->Submit();

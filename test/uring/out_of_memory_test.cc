@@ -5,11 +5,13 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <asio/io_context.hpp>
 #include <cstdlib>
 #include <memory>
 #include <new>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -28,14 +30,17 @@ thread_local int succeed = -1;
 
 }  // namespace
 
-void* operator new(size_t size) {
+[[gnu::noinline]] void* operator new(size_t size) {
   if (succeed >= 0 && succeed-- == 0) throw std::bad_alloc();
-  if (void* const memory = std::malloc(size)) return memory;  // NOLINT
+  if (void* const memory = std::malloc(size)) return memory;
   throw std::bad_alloc();
 }
-void operator delete(void* memory) noexcept { std::free(memory); }  // NOLINT
-void operator delete(void* memory, size_t /*size*/) noexcept {
-  std::free(memory);  // NOLINT
+// Inlined, they would be taken for a mismatch.
+[[gnu::noinline]] void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+[[gnu::noinline]] void operator delete(void* memory, size_t /*size*/) noexcept {
+  std::free(memory);
 }
 
 namespace pagestall {
@@ -96,6 +101,27 @@ TEST(OutOfMemory, OperationsEndOnce) {
     EXPECT_TRUE(IoRing::Close(std::move(ring), 10s));
   }
   EXPECT_EQ(failures, 0) << "to take what has ended needs no memory";
+}
+
+TEST(OutOfMemory, RingIsRetiredWithoutMemory) {
+  if (!IoRing::Open().ok()) GTEST_SKIP() << "no io_uring here";
+  const TemporaryDirectory directory;
+  const std::string path = directory.path("pipe");
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  const auto pipe = std::make_shared<const File>(*File::Open(path, O_RDWR));
+  const auto owned = std::make_shared<int>();
+  for (int nth = 0; nth < 10; ++nth) {
+    auto ring = *IoRing::Open();
+    const SharedBuffer buffer(PageBuffer(4096));
+    for (int i = 0; i < 3; ++i) {
+      ring->StartRead(pipe, buffer, 0, 0, [owned](int) { ADD_FAILURE(); });
+    }
+    ring->Submit();
+    EXPECT_FALSE(FailsAt(nth, [&] { ring.reset(); })) << nth;
+    EXPECT_EQ(owned.use_count(), 1);
+  }
+  EXPECT_EQ(IoRing::CountRetired(), 0u);
+  EXPECT_EQ(pipe.use_count(), 1);
 }
 
 TEST(OutOfMemory, RingThatCannotBeOpenedIsGone) {
