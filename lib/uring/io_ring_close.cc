@@ -110,7 +110,6 @@ struct IoRing::Held {
     return *held;
   }
 
-  std::mutex mutex;
   Operation::List<&Operation::held> operations;
 };
 
@@ -281,9 +280,8 @@ void IoRing::GiveUp() {
     EndForKernel(*one);
     if (!is_direct) continue;
     operation->memory = std::move(memory);
-    Held& held = Held::Get();
-    const std::lock_guard lock(held.mutex);
-    held.operations.Append(*operation, operation);
+    const std::lock_guard lock(Retired::Get().mutex);  // held across fork()
+    Held::Get().operations.Append(*operation, operation);
   }
 }
 
