@@ -33,7 +33,7 @@ def exit_code(act):
         sys.stdout.flush()
         return code
     except BrokenPipeError:  # as of "| head": nobody reads on
-        discard_output()
+        discard(sys.stdout)
         return BROKEN_PIPE
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -46,14 +46,18 @@ def exit_code(act):
     except OSError as error:
         cause = f"{error.filename or 'write standard output'}: {error.strerror}"
         if not error.filename:
-            discard_output()
-    print(f"error: {printable(cause)}", file=sys.stderr)
+            discard(sys.stdout)
+    try:
+        print(f"error: {printable(cause)}", file=sys.stderr, flush=True)
+    except OSError:
+        discard(sys.stderr)
     return NO_ANSWER
 
 
-def discard_output():
-    """Else Python fails to write it once more when it ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def discard(stream):
+    """Of what cannot be written: else Python fails to once more when it ends, with a code of its
+    own."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def run(main):
