@@ -45,7 +45,7 @@ std::optional<std::string> Below(absl::string_view root,
 
 // The one that was mounted last, which may hide others, first.
 std::vector<Hierarchy> Hierarchies(const std::string& process) {
-  std::vector<Hierarchy> found;
+  std::vector<Hierarchy> mounted;
   std::ifstream file(process + "/mountinfo");
   for (std::string line; std::getline(file, line);) {
     // "31 30 0:28 / /sys/fs/cgroup/cpu rw shared:9 - cgroup cgroup rw,cpu"
@@ -56,13 +56,13 @@ std::vector<Hierarchy> Hierarchies(const std::string& process) {
     if (mount.size() < 5 || type.size() < 3) continue;
     const bool unified = type[0] == "cgroup2";
     if (!unified && type[0] != "cgroup") continue;
-    found.push_back({.root = Unescaped(mount[3]),
-                     .directory = Unescaped(mount[4]),
-                     .unified = unified,
-                     .controllers = absl::StrSplit(type[2], ',')});
+    mounted.push_back({.root = Unescaped(mount[3]),
+                       .directory = Unescaped(mount[4]),
+                       .unified = unified,
+                       .controllers = absl::StrSplit(type[2], ',')});
   }
-  std::reverse(found.begin(), found.end());
-  return found;
+  std::reverse(mounted.begin(), mounted.end());
+  return mounted;
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ bool SurvivesCalls(absl::FunctionRef<void()> calls);
 
 // The same of one system call, asked once in the process. It is made with
 // arguments that no call takes: a descriptor and an address of -1.
-template <long kCall>
+template <int kCall>
 bool SurvivesCall() {
   static const bool survives =
       SurvivesCalls([] { syscall(kCall, -1L, -1L, -1L, -1L, -1L, -1L); });
