@@ -22,7 +22,8 @@ struct MachineCosts {
   std::chrono::nanoseconds first_touch;
 };
 
-// Takes some 50 ms at most, and 4 MiB.
+// Takes 4 MiB, and as long as the faults in it: 131 ms (median of 21 calls) on
+// a virtual machine of 2 CPUs with software paging, 2026-11-30.
 absl::StatusOr<MachineCosts> MeasureMachineCosts();
 
 }  // namespace pagestall
