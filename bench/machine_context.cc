@@ -20,6 +20,7 @@
 #include "lib/file/free_memory.h"
 #include "lib/probe/cpu_limit.h"
 #include "lib/probe/machine_costs.h"
+#include "lib/probe/proc_line.h"
 
 namespace pagestall {
 namespace {
@@ -64,12 +65,6 @@ std::string Hypervisor() {
 #else
   return kUnknown;
 #endif
-}
-
-std::string FirstLine(const char* path, const char* otherwise) {
-  std::ifstream file(path);
-  std::string line;
-  return std::getline(file, line) ? line : otherwise;
 }
 
 std::string Nanoseconds(std::chrono::nanoseconds time) {

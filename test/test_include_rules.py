@@ -1,4 +1,4 @@
-"""The boundaries between the folders: includes point down only."""
+"""The boundaries between the folders: includes point down only; and of the calls that are asked first."""
 
 import os
 import pathlib
@@ -112,3 +112,29 @@ def test_includes_point_down_only():
 )
 def test_what_points_up_or_sideways_is_found(path, include):
     assert len(violations(path, f"#include {include}\n", {"lib/source/mmap.h"})) == 1
+
+
+# A sandbox that does not know them may kill who calls them.
+ASKED_FIRST = re.compile(r"\b(statx|preadv2|mincore)\s*\(")
+
+
+def unasked(text):
+    """The calls of them that do not ask first, as names."""
+    code = re.sub(r"//.*", "", text)
+    return [
+        call[1]
+        for call in ASKED_FIRST.finditer(code)
+        if not re.search(rf"AskedFirst<SYS_{call[1]}>\(\s*\[&\] {{\s*return $", code[: call.start()])
+    ]
+
+
+def test_what_a_sandbox_may_kill_for_is_asked_first():
+    calls = 0
+    for folder in ("lib", "fixtures", "bench"):
+        for path in (ROOT / folder).rglob("*.cc"):
+            text = path.read_text()
+            assert not unasked(text), path
+            calls += len(ASKED_FIRST.findall(text))
+    assert calls > 2
+    assert unasked("  if (mincore(a, b, c) != 0) {}\n") == ["mincore"]
+    assert unasked("AskedFirst<SYS_statx>([&] { return preadv2(fd); })") == ["preadv2"]

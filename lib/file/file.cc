@@ -31,25 +31,17 @@ struct StatxDio {
 static_assert(sizeof(StatxDio) == 256);
 static_assert(offsetof(StatxDio, memory_align) == 0x98);
 
-// Sandboxes that are older than a call may kill who makes it, so it is made
-// only where it is needed, and not where it would.
-
 int Statx(int fd, int flags, unsigned mask, struct statx* status) {
-  if (!SurvivesCall<SYS_statx>()) {
-    errno = EPERM;
-    return -1;
-  }
-  return statx(fd, "", AT_EMPTY_PATH | flags, mask, status);
+  return AskedFirst<SYS_statx>(
+      [&] { return statx(fd, "", AT_EMPTY_PATH | flags, mask, status); });
 }
 
 ssize_t ReadOnce(int fd, const struct iovec& into, uint64_t offset, int flags) {
   const auto at = static_cast<off_t>(offset);
+  // What every sandbox knows, where it will do.
   if (flags == 0) return pread(fd, into.iov_base, into.iov_len, at);
-  if (!SurvivesCall<SYS_preadv2>()) {
-    errno = EPERM;
-    return -1;
-  }
-  return preadv2(fd, &into, 1, at, flags);
+  return AskedFirst<SYS_preadv2>(
+      [&] { return preadv2(fd, &into, 1, at, flags); });
 }
 
 constexpr char kNoDirect[] = "this file system has no O_DIRECT";

@@ -91,11 +91,9 @@ void Unlock(absl::Span<const uint8_t> bytes) {
 }
 
 int Mincore(absl::Span<const uint8_t> bytes, unsigned char* pages) {
-  if (!SurvivesCall<SYS_mincore>()) {
-    errno = EPERM;
-    return -1;
-  }
-  return mincore(const_cast<uint8_t*>(bytes.data()), bytes.size(), pages);
+  return AskedFirst<SYS_mincore>([&] {
+    return mincore(const_cast<uint8_t*>(bytes.data()), bytes.size(), pages);
+  });
 }
 
 absl::StatusOr<size_t> CountReadyBytes(absl::Span<const uint8_t> bytes) {

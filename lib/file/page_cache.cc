@@ -37,12 +37,8 @@ struct Cachestat {
 
 // A length of 0 means up to the end.
 int CallCachestat(const File& file, CachestatRange range, Cachestat& counts) {
-  if (!SurvivesCall<kSysCachestat>()) {
-    errno = EPERM;  // as a sandbox that only refuses
-    return -1;
-  }
-  return static_cast<int>(
-      syscall(kSysCachestat, file.fd(), &range, &counts, 0u));
+  return static_cast<int>(AskedFirst<kSysCachestat>(
+      [&] { return syscall(kSysCachestat, file.fd(), &range, &counts, 0u); }));
 }
 
 absl::StatusOr<uint64_t> CountByMincore(const File& file, uint64_t total) {

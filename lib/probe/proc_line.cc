@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
@@ -25,6 +26,12 @@ std::optional<std::string> ProcLine(const std::string& path,
     if (absl::ConsumePrefix(&line, prefix)) return std::string(line);
   }
   return std::nullopt;
+}
+
+std::string FirstLine(const std::string& path, absl::string_view otherwise) {
+  const std::optional<std::string> line = ProcLine(path, "");
+  const absl::string_view text = line ? absl::StripAsciiWhitespace(*line) : "";
+  return std::string(text.empty() ? otherwise : text);
 }
 
 std::optional<uint64_t> ProcNumber(absl::string_view text) {

@@ -15,6 +15,11 @@ namespace pagestall {
 std::optional<std::string> ProcLine(const std::string& path,
                                     absl::string_view prefix);
 
+// The first line of a file of proc(5) or sysfs(5), without white space at its
+// ends; `otherwise` where that is empty or there is none. Any thread.
+std::string FirstLine(const std::string& path,
+                      absl::string_view otherwise = "");
+
 // A whole number in decimal digits. Empty for anything else.
 std::optional<uint64_t> ProcNumber(absl::string_view text);
 

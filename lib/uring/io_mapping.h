@@ -91,7 +91,8 @@ class IoMapping {
   absl::StatusOr<Pinned> Pin(uint64_t offset, size_t size) const;
 
   // Asks the kernel to end what is read ahead and nobody has requested, and
-  // reads no further ahead.
+  // reads no further ahead. `ring` is the one that requests name; another, or
+  // none, asks nothing, and what is in hand ends by itself.
   void StopReadingAhead(IoRing* ring) const;
 
  private:

@@ -294,6 +294,14 @@ def test_dataset_on_a_read_only_volume_is_used(disk):
     (disk / "data/pagestall.lock").touch()
     remount("ro")
     expect_line(disk, "data", line, "--seed=2")
+    # Nothing is used, with a lock or without, that cannot be opened.
+    remount("rw")
+    (disk / "data/pagestall.lock").unlink()
+    (disk / "data/pagestall.manifest").rename(disk / "data/manifest")
+    (disk / "data/pagestall.manifest").symlink_to("manifest")
+    remount("ro")
+    line = f"open 'data/pagestall.manifest': {os.strerror(errno.ELOOP)}{ELSEWHERE}"
+    expect_line(disk, "data", line)
 
 
 @needs_root
