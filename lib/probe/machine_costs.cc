@@ -21,8 +21,8 @@ using std::chrono::nanoseconds;
 using std::chrono::steady_clock;
 
 constexpr int kBatches = 10;
-constexpr int kCalls = 1000;
-constexpr size_t kBytes = size_t{2} << 20;
+constexpr int kCalls = 250;
+constexpr size_t kBytes = size_t{512} << 10;
 constexpr size_t kAround = size_t{64} << 10;  // fault_around_bytes
 
 // Of each of so many that a batch takes.

@@ -22,8 +22,7 @@ struct MachineCosts {
   std::chrono::nanoseconds first_touch;
 };
 
-// Takes 4 MiB, and as long as the faults in it: 131 ms (median of 21 calls) on
-// a virtual machine of 2 CPUs with software paging, 2026-11-30.
+// Takes 1 MiB, and as long as ten times the faults in it.
 absl::StatusOr<MachineCosts> MeasureMachineCosts();
 
 }  // namespace pagestall
