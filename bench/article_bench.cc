@@ -19,15 +19,10 @@ double Min(const std::vector<double>& values) {
   return *std::min_element(values.begin(), values.end());
 }
 
-absl::Status RegisterRows(ScanSuite& scans, Progress& progress) {
-  for (const ScanRow& row : scans.Rows()) {
+absl::Status RegisterRows(ScanSuite& scans, Rows& rows) {
+  for (const ScanRow& row : scans.EveryRow()) {
     if (!IsOfTheArticle(row.source)) continue;
-    RegisterRow(ScanRowName("scan", row, scans.options()), RowTime::kWall,
-                progress,
-                [&scans, row](benchmark::State& state) {
-                  return RunScan(state, scans.FixtureOf(row), row).status();
-                })
-        ->ComputeStatistics("min", Min);
+    scans.Add(rows, "scan", row)->ComputeStatistics("min", Min);
   }
   return absl::OkStatus();
 }

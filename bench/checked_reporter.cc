@@ -25,12 +25,12 @@ void CheckedReporter::ReportRuns(const std::vector<Run>& runs) {
   std::vector<Run> kept = runs;
   const auto interrupted = std::stable_partition(
       kept.begin(), kept.end(),
-      [](const Run& run) { return run.report_label != kInterrupted; });
+      [](const Run& run) { return !Outcome::WasInterrupted(run); });
   const bool only = interrupted == kept.begin() && interrupted != kept.end();
   kept.erase(only ? std::next(interrupted) : interrupted, kept.end());
   for (Run& run : kept) {
     if (Interruption::Requested() && run.run_type == Run::RT_Aggregate) {
-      run.iterations = progress_.ran(run.run_name.function_name);
+      run.iterations = outcomes_.ran(run.run_name.function_name);
     }
     for (auto counter = run.counters.begin(); counter != run.counters.end();) {
       counter = std::isfinite(counter->second.value)

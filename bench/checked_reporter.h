@@ -8,13 +8,9 @@
 #include <utility>
 #include <vector>
 
-#include "bench/progress.h"
+#include "bench/outcome.h"
 
 namespace pagestall {
-
-// The label (State::SetLabel()) and the error of a repetition that was not run
-// because of an Interruption.
-inline constexpr char kInterrupted[] = "not run: interrupted";
 
 // Hands what Google Benchmark reports on to `inner`, and watches it:
 // - values that are no finite number are left out. The library writes NaN for
@@ -30,13 +26,13 @@ class CheckedReporter final : public benchmark::BenchmarkReporter {
  public:
   // `context_stream` takes what `inner` says about the machine to a person (the
   // library says it on stderr, where our progress is drawn), and `output` the
-  // report, if not what the library chooses. They and `progress`, which knows
+  // report, if not what the library chooses. They and `outcomes`, which know
   // what was run, must outlive this.
   CheckedReporter(std::unique_ptr<BenchmarkReporter> inner,
-                  const Progress& progress, std::ostream& context_stream,
+                  const Outcomes& outcomes, std::ostream& context_stream,
                   std::ostream* output = nullptr)
       : inner_(std::move(inner)),
-        progress_(progress),
+        outcomes_(outcomes),
         context_stream_(context_stream),
         output_(output) {}
 
@@ -48,7 +44,7 @@ class CheckedReporter final : public benchmark::BenchmarkReporter {
 
  private:
   std::unique_ptr<BenchmarkReporter> inner_;
-  const Progress& progress_;
+  const Outcomes& outcomes_;
   std::ostream& context_stream_;
   std::ostream* output_;
   bool write_failed_ = false;

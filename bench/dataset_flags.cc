@@ -11,7 +11,7 @@
 #include "absl/flags/flag.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "bench/suite.h"
+#include "bench/check_flag.h"
 #include "lib/file/errno_status.h"
 
 ABSL_FLAG(

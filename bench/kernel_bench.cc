@@ -122,7 +122,7 @@ struct Kernel {
   uint64_t size = 0;
   std::vector<uint8_t> memory;
 
-  absl::Status RegisterRows(Progress& progress) {
+  absl::Status RegisterRows(Rows& rows) {
     const int64_t most = sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE) >> 20;
     const int64_t mib = absl::GetFlag(FLAGS_mib);
     if (mib < 1 || mib > most) {
@@ -135,10 +135,10 @@ struct Kernel {
         if (stride < loop.least_stride || stride > loop.most_stride) continue;
         const std::string name = absl::StrCat("kernel/loop:", loop.name,
                                               "/stride:", stride, "/mib:", mib);
-        RegisterRow(name, RowTime::kWall, progress,
-                    [this, loop, stride](benchmark::State& state) {
-                      return Run(state, loop, stride);
-                    });
+        rows.Add(name, RowTime::kWall,
+                 [this, loop, stride](benchmark::State& state) {
+                   return Run(state, loop, stride);
+                 });
       }
     }
     return absl::OkStatus();
@@ -177,7 +177,6 @@ int main(int argc, char** argv) {
       {.question =
            "How fast can a strided sum be over memory that is resident, "
            "and is the\nlibrary's loop that fast?",
-       .register_rows =
-           [&](auto& progress) { return kernel.RegisterRows(progress); },
-       .prepare = [&](auto& /*progress*/) { return kernel.Prepare(); }});
+       .register_rows = [&](auto& rows) { return kernel.RegisterRows(rows); },
+       .prepare = [&](auto& /*observer*/) { return kernel.Prepare(); }});
 }

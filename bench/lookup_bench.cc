@@ -11,6 +11,7 @@
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "bench/check_flag.h"
 #include "bench/dataset_fixtures.h"
 #include "bench/dataset_flags.h"
 #include "bench/row.h"
@@ -28,6 +29,8 @@ ABSL_FLAG(int64_t, coroutines, 64, "how many coroutines make them");
 namespace pagestall {
 namespace {
 
+using std::chrono::nanoseconds;
+
 constexpr int kResidentPct[] = {0, 50, 90, 99, 100};
 
 // What a row does and in which of the directories of --data_dir.
@@ -37,21 +40,24 @@ struct LookupRow : LookupConfig {
 
 class LookupSuite {
  public:
-  absl::Status RegisterRows(Progress& progress);
-  absl::Status Prepare(Progress& progress);
+  absl::Status RegisterRows(Rows& rows);
+  absl::Status Prepare(DatasetObserver& observer);
   void End() { fixtures_.Close(); }
 
  private:
-  std::string RowName(const char* family, const LookupRow& row,
-                      absl::string_view more = "") const;
-  void RegisterRowsOf(const LookupRow& row, Progress& progress);
-  void RegisterAdviceRows(const LookupRow& row, Progress& progress);
+  std::string RowName(absl::string_view family, const LookupRow& row,
+                      absl::string_view more) const;
+  // As ScanSuite's. `figure` is the row's time, else it is the window's.
+  void Add(Rows& rows, absl::string_view family, const LookupRow& row,
+           absl::string_view more = "",
+           nanoseconds (*figure)(const LookupEvidence& evidence) = nullptr);
+  void AddAdvised(Rows& rows, LookupRow row);
 
   DatasetOptions options_;
   DatasetFixtures<LookupFixture> fixtures_;
 };
 
-absl::Status LookupSuite::RegisterRows(Progress& progress) {
+absl::Status LookupSuite::RegisterRows(Rows& rows) {
   absl::StatusOr<DatasetOptions> options = DatasetOptionsFromFlags();
   const int64_t lookups = absl::GetFlag(FLAGS_lookups);
   const int64_t coroutines = absl::GetFlag(FLAGS_coroutines);
@@ -67,65 +73,59 @@ absl::Status LookupSuite::RegisterRows(Progress& progress) {
          {Popularity::kUniform, Popularity::kZipf}) {
       for (const int resident_pct : kResidentPct) {
         for (const Place& place : options_.Places()) {
-          RegisterRowsOf({{.source = source,
-                           .cache = {resident_pct},
-                           .popularity = popularity,
-                           .lookups = static_cast<size_t>(lookups),
-                           .coroutines = static_cast<size_t>(coroutines),
-                           .read_ahead_kib = place.read_ahead_kib},
-                          place.directory},
-                         progress);
+          const LookupRow row = {{.source = source,
+                                  .cache = {resident_pct},
+                                  .popularity = popularity,
+                                  .lookups = static_cast<size_t>(lookups),
+                                  .coroutines = static_cast<size_t>(coroutines),
+                                  .read_ahead_kib = place.read_ahead_kib},
+                                 place.directory};
+          Add(rows, "lookup", row);
+          Add(rows, "lookup_p99", row, "", [](const LookupEvidence& evidence) {
+            return Quantile(evidence.latencies, 0.99);
+          });
         }
       }
     }
   }
   for (const int resident_pct : {0, 90}) {
     for (const Place& place : options_.Places()) {
-      RegisterAdviceRows({{.source = Named("mmap", Sources()),
-                           .cache = {resident_pct},
-                           .lookups = static_cast<size_t>(lookups),
-                           .coroutines = static_cast<size_t>(coroutines),
-                           .read_ahead_kib = place.read_ahead_kib},
-                          place.directory},
-                         progress);
+      AddAdvised(rows, {{.source = Named("mmap", Sources()),
+                         .cache = {resident_pct},
+                         .lookups = static_cast<size_t>(lookups),
+                         .coroutines = static_cast<size_t>(coroutines),
+                         .read_ahead_kib = place.read_ahead_kib},
+                        place.directory});
     }
   }
   return absl::OkStatus();
 }
 
-void LookupSuite::RegisterRowsOf(const LookupRow& row, Progress& progress) {
-  RegisterRow(
-      RowName("lookup", row), RowTime::kWall, progress,
-      [this, row](benchmark::State& state) {
-        return RunLookups(state, fixtures_.In(row.directory), row).status();
-      });
-  RegisterRow(RowName("lookup_p99", row), RowTime::kManual, progress,
-              [this, row](benchmark::State& state) {
-                const auto evidence =
-                    RunLookups(state, fixtures_.In(row.directory), row);
-                if (!evidence.ok()) return evidence.status();
-                return ReportTime(state, Quantile(evidence->latencies, 0.99));
-              });
+void LookupSuite::Add(Rows& rows, absl::string_view family,
+                      const LookupRow& row, absl::string_view more,
+                      nanoseconds (*figure)(const LookupEvidence& evidence)) {
+  rows.Add(RowName(family, row, more),
+           figure == nullptr ? RowTime::kWall : RowTime::kManual,
+           [this, row, figure](benchmark::State& state) {
+             const auto evidence =
+                 RunLookups(state, fixtures_.In(row.directory), row);
+             if (!evidence.ok() || figure == nullptr) return evidence.status();
+             return ReportTime(state, figure(*evidence));
+           });
 }
 
 // What it costs to have told the kernel nothing, or the wrong thing.
-void LookupSuite::RegisterAdviceRows(const LookupRow& row, Progress& progress) {
+void LookupSuite::AddAdvised(Rows& rows, LookupRow row) {
+  row.source_options.random = false;
   for (const char* advice : {"normal", "random", "sequential"}) {
-    LookupRow advised = row;
-    advised.source_options.random = false;
-    if (advice != absl::string_view("normal")) {
-      advised.source_options.advice = &Named(advice, Advices());
-    }
-    RegisterRow(
-        RowName("lookup_advice", advised, absl::StrCat("/advice:", advice)),
-        RowTime::kWall, progress, [this, advised](benchmark::State& state) {
-          return RunLookups(state, fixtures_.In(advised.directory), advised)
-              .status();
-        });
+    row.source_options.advice = advice == absl::string_view("normal")
+                                    ? nullptr
+                                    : &Named(advice, Advices());
+    Add(rows, "lookup_advice", row, absl::StrCat("/advice:", advice));
   }
 }
 
-std::string LookupSuite::RowName(const char* family, const LookupRow& row,
+std::string LookupSuite::RowName(absl::string_view family, const LookupRow& row,
                                  absl::string_view more) const {
   const DatasetSpec& dataset = options_.dataset;
   return absl::StrCat(
@@ -138,9 +138,9 @@ std::string LookupSuite::RowName(const char* family, const LookupRow& row,
       "/files:", dataset.files, "/mib:", dataset.file_bytes >> 20);
 }
 
-absl::Status LookupSuite::Prepare(Progress& progress) {
+absl::Status LookupSuite::Prepare(DatasetObserver& observer) {
   return fixtures_.Open(options_, [&](const DatasetSpec& dataset) {
-    return LookupFixture::Open(dataset, options_.evict, progress);
+    return LookupFixture::Open(dataset, options_.evict, observer);
   });
 }
 
@@ -158,8 +158,7 @@ int main(int argc, char** argv) {
            "that of all its lookups (lookup; lookup_advice: with other\n"
            "advice than random) or the latency that 99 % of them do not exceed "
            "(lookup_p99).",
-       .register_rows =
-           [&](auto& progress) { return lookups.RegisterRows(progress); },
-       .prepare = [&](auto& progress) { return lookups.Prepare(progress); },
+       .register_rows = [&](auto& rows) { return lookups.RegisterRows(rows); },
+       .prepare = [&](auto& observer) { return lookups.Prepare(observer); },
        .end = [&] { lookups.End(); }});
 }

@@ -49,17 +49,6 @@ void Progress::BeginRepetition(absl::string_view row) {
                        row));
 }
 
-int64_t Progress::ran() const {
-  int64_t sum = 0;
-  for (const auto& [row, ran] : ran_of_) sum += ran;
-  return sum;
-}
-
-int64_t Progress::ran(const std::string& row) const {
-  const auto found = ran_of_.find(row);
-  return found == ran_of_.end() ? 0 : found->second;
-}
-
 void Progress::WaitsFor(const std::string& holder) {
   Say(absl::StrCat("waiting: ", holder, " uses this dataset"));
 }

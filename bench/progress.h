@@ -3,9 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
-#include <map>
 #include <string>
-#include <utility>
 
 #include "absl/strings/string_view.h"
 #include "fixtures/dataset.h"
@@ -14,8 +12,7 @@ namespace pagestall {
 
 // One line on stderr that says how far long work is, drawn over itself; nothing
 // where stderr is not a terminal. What the user must know in any case (whom we
-// wait for, why a dataset is made anew) is a line of its own either way. Keeps
-// what became of the repetitions as well.
+// wait for, why a dataset is made anew) is a line of its own either way.
 class Progress final : public DatasetObserver {
  public:
   Progress();
@@ -27,22 +24,8 @@ class Progress final : public DatasetObserver {
   // or is not run because of one before it.
   void ExpectRepetitions(int64_t total);
   void BeginRepetition(absl::string_view row);
-  enum class Outcome { kMeasured, kNotAvailable, kFailed };
-  void EndRepetition(const std::string& row, bool ran, Outcome outcome) {
-    if (ran) ++ran_of_[row];
-    any_failed_ = any_failed_ || outcome == Outcome::kFailed;
-    any_measured_ = any_measured_ || outcome == Outcome::kMeasured;
-  }
-  bool any_failed() const { return any_failed_; }
-  bool any_measured() const { return any_measured_; }
   int64_t begun() const { return begun_; }
-  int64_t ran() const;
-  int64_t ran(const std::string& row) const;
   int64_t expected() const { return repetitions_; }
-
-  // A row hangs: no other can be run.
-  void Hangs(std::string row) { hanging_ = std::move(row); }
-  const std::string& hanging() const { return hanging_; }
 
   void WaitsFor(const std::string& holder) override;
   void HasNoLock(const std::string& reason) override;
@@ -61,10 +44,6 @@ class Progress final : public DatasetObserver {
   const bool terminal_;
   int64_t repetitions_ = 0;
   int64_t begun_ = 0;
-  std::map<std::string, int64_t> ran_of_;
-  bool any_failed_ = false;
-  bool any_measured_ = false;
-  std::string hanging_;
   std::chrono::steady_clock::time_point start_;
 };
 

@@ -31,8 +31,8 @@ constexpr CacheState kWarm = CacheState::kWarm;
 // One question's rows: <family>/exec:... with what the question adds.
 class Question {
  public:
-  Question(absl::string_view family, ScanSuite& scans, Progress& progress)
-      : family_(family), scans_(scans), progress_(progress) {}
+  Question(absl::string_view family, ScanSuite& scans, Rows& rows)
+      : family_(family), scans_(scans), rows_(rows) {}
 
   ScanConfig Config(absl::string_view executor, absl::string_view source,
                     CacheState cache) const {
@@ -45,18 +45,14 @@ class Question {
   // In every place; `more` as in ScanRowName().
   void Add(const ScanConfig& config, absl::string_view more = "") {
     for (const ScanRow& row : scans_.InEveryPlace(config)) {
-      RegisterRow(ScanRowName(family_, row, scans_.options(), more),
-                  RowTime::kWall, progress_,
-                  [&scans = scans_, row](benchmark::State& state) {
-                    return RunScan(state, scans.FixtureOf(row), row).status();
-                  });
+      scans_.Add(rows_, family_, row, more);
     }
   }
 
  private:
   std::string family_;
   ScanSuite& scans_;
-  Progress& progress_;
+  Rows& rows_;
 };
 
 // From a cache line to several MiB ahead.
@@ -186,14 +182,14 @@ void AskResident(Question question) {
   }
 }
 
-absl::Status RegisterRows(ScanSuite& scans, Progress& progress) {
+absl::Status RegisterRows(ScanSuite& scans, Rows& rows) {
   constexpr std::pair<const char*, void (*)(Question)> kQuestions[] = {
       {"prefetch", AskPrefetch},   {"advice", AskAdvice},
       {"readahead", AskReadAhead}, {"fill", AskFill},
       {"order", AskOrder},         {"stride", AskStride},
       {"files", AskFiles},         {"resident", AskResident}};
   for (const auto& [family, ask] : kQuestions) {
-    ask(Question(family, scans, progress));
+    ask(Question(family, scans, rows));
   }
   return absl::OkStatus();
 }

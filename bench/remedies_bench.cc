@@ -21,13 +21,9 @@ bool Belongs(const ScanRow& row) {
          (executor == "seq" && source == "read");
 }
 
-absl::Status RegisterRows(ScanSuite& scans, Progress& progress) {
-  for (const ScanRow& row : scans.Rows()) {
-    if (!Belongs(row)) continue;
-    RegisterRow(ScanRowName("scan", row, scans.options()), RowTime::kWall,
-                progress, [&scans, row](benchmark::State& state) {
-                  return RunScan(state, scans.FixtureOf(row), row).status();
-                });
+absl::Status RegisterRows(ScanSuite& scans, Rows& rows) {
+  for (const ScanRow& row : scans.EveryRow()) {
+    if (Belongs(row)) scans.Add(rows, "scan", row);
   }
   return absl::OkStatus();
 }

@@ -8,8 +8,8 @@
 
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
-#include "bench/checked_reporter.h"
-#include "bench/suite.h"
+#include "bench/check_flag.h"
+#include "fixtures/interruption.h"
 #include "fixtures/may_hang.h"
 #include "lib/file/exception_status.h"
 
@@ -24,20 +24,9 @@ namespace {
 
 constexpr int64_t kMaxRowTimeout = int64_t{1} << 30;
 
-std::string RowError(const absl::Status& status) {
-  return absl::StrCat(IsNotAvailable(status) ? "not available here: " : "",
-                      status.message());
-}
-
 void IterateOverNothing(benchmark::State& state) {
   for (auto _ : state) {
   }
-}
-
-Progress::Outcome OutcomeOf(const absl::Status& status) {
-  if (status.ok()) return Progress::Outcome::kMeasured;
-  return IsNotAvailable(status) ? Progress::Outcome::kNotAvailable
-                                : Progress::Outcome::kFailed;
 }
 
 // The error of a row's later repetitions, whose `first` ended with an error.
@@ -49,49 +38,46 @@ absl::Status AfterFirst(const absl::Status& first) {
 
 }  // namespace
 
-bool IsNotAvailable(const absl::Status& status) {
-  return absl::IsUnimplemented(status) || absl::IsPermissionDenied(status);
-}
-
-benchmark::internal::Benchmark* RegisterRow(
-    const std::string& name, RowTime time, Progress& progress,
+benchmark::internal::Benchmark* Rows::Add(
+    const std::string& name, RowTime time,
     std::function<absl::Status(benchmark::State& state)> repetition) {
   // The library aborts where one repetition of a row has iterated and another
   // has not, and crashes where the first has failed and two others have not.
-  const auto run =
-      [&progress, name, repetition = std::move(repetition),
-       first = std::optional<absl::Status>()](benchmark::State& state) mutable {
-        if (progress.Stops()) {
-          IterateOverNothing(state);
-          state.SetLabel(kInterrupted);
-          state.SkipWithError(kInterrupted);
-          return;
-        }
-        progress.BeginRepetition(name);
-        absl::Status status;
-        if (!progress.hanging().empty()) {
-          status = absl::FailedPreconditionError(
-              absl::StrCat("not run: ", progress.hanging(), " hangs"));
-        } else if (first && !first->ok()) {
-          status = AfterFirst(*first);
-        }
-        bool entered = false;
-        std::optional<Phase> hangs;
-        if (status.ok()) {
-          status = RunWithTimeout(
-              "run the row",
-              [&] {
-                entered = true;
-                return repetition(state);
-              },
-              hangs);
-        }
-        if (!entered || hangs == Phase::kSetUp) IterateOverNothing(state);
-        if (hangs) progress.Hangs(name);
-        if (!first) first = status;
-        if (!status.ok()) state.SkipWithError(RowError(status).c_str());
-        progress.EndRepetition(name, entered && !hangs, OutcomeOf(status));
-      };
+  const auto run = [&progress = progress_, &outcomes = outcomes_, name,
+                    repetition = std::move(repetition),
+                    first = std::optional<absl::Status>()](
+                       benchmark::State& state) mutable {
+    const auto end = [&](bool ran, const Outcome& outcome) {
+      outcome.Report(state);
+      outcomes.Add(name, ran, outcome);
+    };
+    if (Interruption::Requested()) {
+      IterateOverNothing(state);
+      return end(false, Outcome::Interrupted());
+    }
+    progress.BeginRepetition(name);
+    absl::Status status;
+    if (!outcomes.hung().empty()) {
+      status = absl::FailedPreconditionError(
+          absl::StrCat("not run: ", outcomes.hung(), " hangs"));
+    } else if (first && !first->ok()) {
+      status = AfterFirst(*first);
+    }
+    bool entered = false;
+    std::optional<Phase> hangs;
+    if (status.ok()) {
+      status = RunWithTimeout(
+          "run the row",
+          [&] {
+            entered = true;
+            return repetition(state);
+          },
+          hangs);
+    }
+    if (!entered || hangs == Phase::kSetUp) IterateOverNothing(state);
+    if (!first) first = status;
+    end(entered && !hangs, hangs ? Outcome::Hung(status) : Outcome::Of(status));
+  };
   auto* row = benchmark::RegisterBenchmark(name.c_str(), run)
                   ->Iterations(1)
                   ->Unit(benchmark::kMillisecond);

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "bench/outcome.h"
 #include "bench/progress.h"
 #include "fixtures/may_hang.h"
 
@@ -18,18 +19,24 @@ enum class RowTime {
   kManual,  // what the row says by State::SetIterationTime()
 };
 
-// Whether it says what cannot run on this machine, an answer rather than a
-// failure: Unimplemented and PermissionDenied.
-bool IsNotAvailable(const absl::Status& status);
+// A binary's rows.
+class Rows {
+ public:
+  // Each repetition is announced to `progress`, and what became of it is added
+  // to `outcomes`; both outlive the rows.
+  Rows(Progress& progress, Outcomes& outcomes)
+      : progress_(progress), outcomes_(outcomes) {}
 
-// Registers a row whose repetitions are one iteration each. An error that
-// `repetition` returns is the row's. One that IsNotAvailable() begins with "not
-// available here: "; of any other error `progress` keeps that a row has failed,
-// which reporters may not hear of (--benchmark_report_aggregates_only). Each
-// repetition is announced to it.
-benchmark::internal::Benchmark* RegisterRow(
-    const std::string& name, RowTime time, Progress& progress,
-    std::function<absl::Status(benchmark::State& state)> repetition);
+  // Registers one whose repetitions are one iteration each. An error that
+  // `repetition` returns is its Outcome.
+  benchmark::internal::Benchmark* Add(
+      const std::string& name, RowTime time,
+      std::function<absl::Status(benchmark::State& state)> repetition);
+
+ private:
+  Progress& progress_;
+  Outcomes& outcomes_;
+};
 
 // Runs `work`, the `operation`, which waits for storage, for as long as
 // --row_timeout lets it: DeadlineExceeded, and in which phase it `hangs`, if

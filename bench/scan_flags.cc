@@ -11,7 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "bench/suite.h"
+#include "bench/check_flag.h"
 #include "lib/file/errno_status.h"
 #include "lib/source/table.h"
 

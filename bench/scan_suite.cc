@@ -19,7 +19,7 @@ absl::Status ScanSuite::ReadFlags() {
   return absl::OkStatus();
 }
 
-std::vector<ScanRow> ScanSuite::Rows() const {
+std::vector<ScanRow> ScanSuite::EveryRow() const {
   std::vector<ScanRow> rows;
   for (const Executor& executor : Executors()) {
     for (const Source& source : Sources()) {
@@ -73,13 +73,23 @@ int ScanSuite::SlowDownPctOf(const Source& source) const {
   return slow_down && slow_down->source == source.name ? slow_down->percent : 0;
 }
 
-absl::Status ScanSuite::Prepare(Progress& progress) {
+benchmark::internal::Benchmark* ScanSuite::Add(
+    Rows& rows, absl::string_view family, const ScanRow& row,
+    absl::string_view more, RowTime time, ScanRepetition repetition) {
+  return rows.Add(
+      ScanRowName(family, row, options_, more), time,
+      [this, row, repetition = std::move(repetition)](benchmark::State& state) {
+        return repetition(state, fixtures_.In(row.directory), row);
+      });
+}
+
+absl::Status ScanSuite::Prepare(DatasetObserver& observer) {
   if (const std::optional<SlowDown>& slow_down = options_.slow_down) {
     benchmark::AddCustomContext(
         "slow_down", absl::StrCat(slow_down->source, ":", slow_down->percent));
   }
   return fixtures_.Open(options_.data, [&](const DatasetSpec& dataset) {
-    return ScanFixture::Open(dataset, options_.data.evict, progress);
+    return ScanFixture::Open(dataset, options_.data.evict, observer);
   });
 }
 
@@ -89,18 +99,17 @@ bool IsOfTheArticle(const Source& source) {
 }
 
 int RunScanSuite(int argc, char** argv, const char* question,
-                 absl::Status (*register_rows)(ScanSuite& scans,
-                                               Progress& progress)) {
+                 absl::Status (*register_rows)(ScanSuite& scans, Rows& rows)) {
   ScanSuite scans;
   return RunSuite(
       argc, argv,
       {.question = question,
        .register_rows =
-           [&](auto& progress) {
+           [&](Rows& rows) {
              absl::Status status = scans.ReadFlags();
-             return status.ok() ? register_rows(scans, progress) : status;
+             return status.ok() ? register_rows(scans, rows) : status;
            },
-       .prepare = [&](auto& progress) { return scans.Prepare(progress); },
+       .prepare = [&](auto& observer) { return scans.Prepare(observer); },
        .end = [&] { scans.End(); }});
 }
 

@@ -1,17 +1,26 @@
 #ifndef PAGESTALL_BENCH_SCAN_SUITE_H_
 #define PAGESTALL_BENCH_SCAN_SUITE_H_
 
+#include <benchmark/benchmark.h>
+
+#include <functional>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "bench/dataset_fixtures.h"
-#include "bench/progress.h"
+#include "bench/row.h"
 #include "bench/row_name.h"
 #include "bench/scan_flags.h"
+#include "fixtures/dataset.h"
+#include "fixtures/scan_benchmark.h"
 #include "fixtures/scan_fixture.h"
 
 namespace pagestall {
+
+// Runs one in its fixture: RunScan(), and what else a row is about.
+using ScanRepetition = std::function<absl::Status(
+    benchmark::State& state, ScanFixture& fixture, const ScanConfig& config)>;
 
 // What the rows of a binary share that scans the dataset. Outlives them.
 class ScanSuite {
@@ -21,7 +30,7 @@ class ScanSuite {
 
   // Every executor with every source that makes sense there, cold and warm;
   // what can yield in a coroutine, without and with. In every place.
-  std::vector<ScanRow> Rows() const;
+  std::vector<ScanRow> EveryRow() const;
 
   // A scan as the flags have it, without yields.
   ScanConfig ConfigOf(const Executor& executor, const Source& source,
@@ -33,14 +42,26 @@ class ScanSuite {
   // What the flags, or the source itself, say of its options.
   SourceOptions OptionsOf(const Source& source) const;
 
+  // Adds the row, whose name goes on with `more` (ScanRowName()) and whose time
+  // is that of its window, or what its repetition says.
+  benchmark::internal::Benchmark* Add(Rows& rows, absl::string_view family,
+                                      const ScanRow& row,
+                                      absl::string_view more = "") {
+    return Add(rows, family, row, more, RowTime::kWall,
+               [](benchmark::State& state, ScanFixture& fixture,
+                  const ScanConfig& config) {
+                 return RunScan(state, fixture, config).status();
+               });
+  }
+  benchmark::internal::Benchmark* Add(Rows& rows, absl::string_view family,
+                                      const ScanRow& row,
+                                      absl::string_view more, RowTime time,
+                                      ScanRepetition repetition);
+
   // Makes the datasets; adds what they lie on, and what is slowed down, to the
   // report's context.
-  absl::Status Prepare(Progress& progress);
+  absl::Status Prepare(DatasetObserver& observer);
   void End() { fixtures_.Close(); }
-  // After Prepare().
-  ScanFixture& FixtureOf(const ScanRow& row) {
-    return fixtures_.In(row.directory);
-  }
 
  private:
   int SlowDownPctOf(const Source& source) const;
@@ -55,8 +76,7 @@ bool IsOfTheArticle(const Source& source);
 // RunSuite() for a binary that scans the dataset: `register_rows` is called
 // once the flags were read.
 int RunScanSuite(int argc, char** argv, const char* question,
-                 absl::Status (*register_rows)(ScanSuite& scans,
-                                               Progress& progress));
+                 absl::Status (*register_rows)(ScanSuite& scans, Rows& rows));
 
 }  // namespace pagestall
 

@@ -5,10 +5,10 @@
 
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
+#include "bench/check_flag.h"
 #include "bench/row.h"
 #include "bench/row_name.h"
 #include "bench/scan_suite.h"
-#include "bench/suite.h"
 #include "fixtures/baseline.h"
 #include "fixtures/scan_benchmark.h"
 
@@ -42,53 +42,46 @@ constexpr Figure kFigures[] = {
      }},
 };
 
-void RegisterBaselines(const Figure& figure, int64_t ms, Progress& progress) {
+void AddBaselines(const Figure& figure, int64_t ms, Rows& rows) {
   for (const Baseline& baseline : Baselines()) {
-    RegisterRow(absl::StrCat(figure.family, "/exec:async/load:", baseline.name,
-                             "/ms:", ms),
-                RowTime::kManual, progress,
-                [baseline, figure, ms](benchmark::State& state) {
-                  absl::StatusOr<ExecutorReport> report;
-                  for (auto _ : state) {
-                    report = baseline.watch(std::chrono::milliseconds(ms));
-                  }
-                  if (!report.ok()) return report.status();
-                  ReportExecutor(state, *report);
-                  return ReportTime(state, figure.of(*report));
-                });
+    rows.Add(absl::StrCat(figure.family, "/exec:async/load:", baseline.name,
+                          "/ms:", ms),
+             RowTime::kManual, [baseline, figure, ms](benchmark::State& state) {
+               absl::StatusOr<ExecutorReport> report;
+               for (auto _ : state) {
+                 report = baseline.watch(std::chrono::milliseconds(ms));
+               }
+               if (!report.ok()) return report.status();
+               ReportExecutor(state, *report);
+               return ReportTime(state, figure.of(*report));
+             });
   }
 }
 
-absl::Status RegisterRows(ScanSuite& scans, Progress& progress) {
+absl::Status RegisterRows(ScanSuite& scans, Rows& rows) {
   const int64_t ms = absl::GetFlag(FLAGS_baseline_ms);
   if (absl::Status status = CheckFlag("baseline_ms", ms, 1, 3'600'000);
       !status.ok()) {
     return status;
   }
   for (const Figure& figure : kFigures) {
-    RegisterBaselines(figure, ms, progress);
-    for (const ScanRow& row : scans.Rows()) {
+    AddBaselines(figure, ms, rows);
+    for (const ScanRow& row : scans.EveryRow()) {
       if (!row.executor.async) continue;
-      RegisterRow(
-          ScanRowName(figure.family, row, scans.options()), RowTime::kManual,
-          progress, [&scans, row, figure](benchmark::State& state) {
-            const auto report = RunScan(state, scans.FixtureOf(row), row);
-            if (!report.ok()) return report.status();
-            return ReportTime(state, figure.of(**report));
-          });
+      scans.Add(rows, figure.family, row, "", RowTime::kManual,
+                [figure](auto& state, auto& fixture, auto& config) {
+                  const auto report = RunScan(state, fixture, config);
+                  if (!report.ok()) return report.status();
+                  return ReportTime(state, figure.of(**report));
+                });
     }
   }
   // What the probe itself costs: the same scan with it and without.
-  for (ScanRow row : scans.Rows()) {
+  for (ScanRow row : scans.EveryRow()) {
     if (!row.executor.async || !IsOfTheArticle(row.source)) continue;
     for (const bool probe : {true, false}) {
       row.probe = probe;
-      RegisterRow(ScanRowName("probe_cost", row, scans.options(),
-                              probe ? "/probe:on" : "/probe:off"),
-                  RowTime::kWall, progress,
-                  [&scans, row](benchmark::State& state) {
-                    return RunScan(state, scans.FixtureOf(row), row).status();
-                  });
+      scans.Add(rows, "probe_cost", row, probe ? "/probe:on" : "/probe:off");
     }
   }
   return absl::OkStatus();

@@ -34,9 +34,6 @@
 namespace pagestall {
 namespace {
 
-// What the process ends with where no row can run on this machine.
-constexpr int kNothingMeasured = 3;
-
 constexpr int kStandardStreams[] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
 
 // Ours first; Google Benchmark's Initialize() prints its own and exits.
@@ -105,13 +102,6 @@ std::unique_ptr<benchmark::BenchmarkReporter> NewReporter(
 
 }  // namespace
 
-absl::Status CheckFlag(const char* name, int64_t value, int64_t least,
-                       int64_t most) {
-  if (value >= least && value <= most) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      "--", name, "=", value, ": must be from ", least, " to ", most));
-}
-
 int RunSuite(int argc, char** argv, const Suite& suite) {
   ReserveStandardStreams();
   // What a limit of a file's size stops is an error of the write (EFBIG).
@@ -141,8 +131,10 @@ int RunSuite(int argc, char** argv, const Suite& suite) {
   }
 
   Progress progress;
+  Outcomes outcomes;
+  Rows rows(progress, outcomes);
   status = CheckRowFlags();
-  if (status.ok()) status = suite.register_rows(progress);
+  if (status.ok()) status = suite.register_rows(rows);
   if (!status.ok()) return Refuse(status);
   if (flags->list) {
     SetLibraryFlag(args[0], "--benchmark_list_tests=true");
@@ -159,8 +151,8 @@ int RunSuite(int argc, char** argv, const Suite& suite) {
     if (!opened.ok()) return Refuse(opened.status());
     report_file = *std::move(opened);
   }
-  const size_t rows = CountMatchingRows(args[0]);
-  if (rows == 0) return 1;
+  const size_t matching = CountMatchingRows(args[0]);
+  if (matching == 0) return 1;
   PutBackReadAheads();
   // The library ends the process if it finds no descriptor for it later.
   benchmark::CPUInfo::Get();
@@ -175,49 +167,50 @@ int RunSuite(int argc, char** argv, const Suite& suite) {
   for (const auto& [name, value] : DescribeMachine()) {
     benchmark::AddCustomContext(name, value);
   }
-  progress.ExpectRepetitions(static_cast<int64_t>(rows) * flags->repetitions);
+  progress.ExpectRepetitions(static_cast<int64_t>(matching) *
+                             flags->repetitions);
   CheckedReporter display(std::unique_ptr<benchmark::BenchmarkReporter>(
                               benchmark::CreateDefaultDisplayReporter()),
-                          progress,
+                          outcomes,
                           flags->format == "console" ? std::cout : std::cerr);
   std::unique_ptr<CheckedReporter> file;
   if (report_file != nullptr) {
     file = std::make_unique<CheckedReporter>(NewReporter(flags->out_format),
-                                             progress, report_file->text(),
+                                             outcomes, report_file->text(),
                                              &report_file->text());
     SetLibraryFlag(args[0], "--benchmark_out=/dev/null");
   }
   benchmark::RunSpecifiedBenchmarks(&display, file.get());
   progress.Clear();
-  bool failed = progress.any_failed();
-  if (display.write_failed()) {
+  bool failed = false;  // what is not a row
+  const auto fails = [&](const absl::Status& why) {
     failed = true;
-    Refuse(absl::DataLossError(
-        "write standard output: the report is incomplete; is the disk full?"));
+    Refuse(why);
+  };
+  if (display.write_failed()) {
+    fails(
+        absl::DataLossError("write standard output: the report is "
+                            "incomplete; is the disk full?"));
   }
   if (report_file != nullptr && progress.begun() > 0) {
     status = report_file->Write();
-    failed = failed || !status.ok();
-    if (!status.ok()) Refuse(status);
+    if (!status.ok()) fails(status);
   }
-  if (progress.Stops()) {
-    std::fprintf(stderr, "%s\n",
-                 absl::StrCat("interrupted: ", progress.ran(), " of ",
-                              progress.expected(), " repetitions were run")
-                     .c_str());
+  if (Interruption::Requested()) {
+    std::fprintf(stderr, "interrupted: %lld of %lld repetitions were run\n",
+                 static_cast<long long>(outcomes.ran()),
+                 static_cast<long long>(progress.expected()));
   }
-  const bool nothing = !failed && !progress.Stops() && !progress.any_measured();
-  if (nothing) {
+  if (outcomes.ExitCode() == Outcomes::kNothingMeasured) {
     Refuse(absl::UnimplementedError(
         "nothing was measured: no row is available here, each says why"));
   }
-  if (!progress.hanging().empty()) LeaveHanging();
+  if (!outcomes.hung().empty()) LeaveHanging();
   benchmark::Shutdown();
   suite.end();
   const bool left = PutBackReadAheads();
   Interruption::Die();
-  if (failed || left) return 1;
-  return nothing ? kNothingMeasured : 0;
+  return failed || left ? 1 : outcomes.ExitCode();
 }
 
 }  // namespace pagestall

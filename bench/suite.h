@@ -3,12 +3,11 @@
 
 #include <benchmark/benchmark.h>
 
-#include <cstdint>
 #include <functional>
-#include <string>
 
 #include "absl/status/status.h"
-#include "bench/progress.h"
+#include "bench/row.h"
+#include "fixtures/dataset.h"
 
 namespace pagestall {
 
@@ -16,19 +15,14 @@ namespace pagestall {
 struct Suite {
   // The question that it answers, for --help.
   const char* question;
-  // Registers the rows (RegisterRow) after the flags were parsed. An error (a
+  // Adds the rows after the flags were parsed. An error (a
   // flag that makes no sense) ends the process before anything runs.
-  std::function<absl::Status(Progress& progress)> register_rows;
+  std::function<absl::Status(Rows& rows)> register_rows;
   // Makes what the rows need. Called once, if any row is to run.
-  std::function<absl::Status(Progress& progress)> prepare;
+  std::function<absl::Status(DatasetObserver& observer)> prepare;
   // Lets go of it and puts back what the rows have changed.
   std::function<void()> end = [] {};
 };
-
-// InvalidArgument, naming the flag and what it may be, for a value outside of
-// it.
-absl::Status CheckFlag(const char* name, int64_t value, int64_t least,
-                       int64_t most);
 
 // The main() of every binary: parses Google Benchmark's flags and ours, lists
 // or runs the rows (interleaved at random unless told otherwise), once what

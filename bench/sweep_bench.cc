@@ -32,18 +32,13 @@ std::vector<ScanRow> Swept(ScanRow row) {
   return rows;
 }
 
-absl::Status RegisterRows(ScanSuite& scans, Progress& progress) {
-  for (const ScanRow& row : scans.Rows()) {
+absl::Status RegisterRows(ScanSuite& scans, Rows& rows) {
+  for (const ScanRow& row : scans.EveryRow()) {
     if (row.executor.name != absl::string_view("async") ||
         row.source.chunk_bytes == 0) {
       continue;
     }
-    for (const ScanRow& one : Swept(row)) {
-      RegisterRow(ScanRowName("scan", one, scans.options()), RowTime::kWall,
-                  progress, [&scans, one](benchmark::State& state) {
-                    return RunScan(state, scans.FixtureOf(one), one).status();
-                  });
-    }
+    for (const ScanRow& one : Swept(row)) scans.Add(rows, "scan", one);
   }
   return absl::OkStatus();
 }

@@ -4,10 +4,10 @@
 
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
+#include "bench/check_flag.h"
 #include "bench/row.h"
 #include "bench/row_name.h"
 #include "bench/scan_suite.h"
-#include "bench/suite.h"
 #include "fixtures/scan_benchmark.h"
 #include "fixtures/tenant.h"
 #include "lib/probe/stall_probe.h"
@@ -46,7 +46,7 @@ absl::Status ReportTenant(benchmark::State& state,
   return ReportTime(state, Quantile(latencies, quantile));
 }
 
-absl::Status RegisterRows(ScanSuite& scans, Progress& progress) {
+absl::Status RegisterRows(ScanSuite& scans, Rows& rows) {
   const int64_t rate = absl::GetFlag(FLAGS_rate);
   const int64_t bytes = absl::GetFlag(FLAGS_request_bytes);
   const int64_t alone_ms = absl::GetFlag(FLAGS_alone_ms);
@@ -61,30 +61,28 @@ absl::Status RegisterRows(ScanSuite& scans, Progress& progress) {
   const std::string tenant =
       absl::StrCat("/rate:", rate, "/request_bytes:", bytes);
   for (const Figure& figure : kFigures) {
-    RegisterRow(absl::StrCat(figure.family, "/exec:async/load:idle", tenant,
-                             "/ms:", alone_ms),
-                RowTime::kManual, progress,
-                [options, figure, alone_ms](benchmark::State& state) {
-                  absl::StatusOr<TenantReport> report;
-                  for (auto _ : state) {
-                    report = Tenant::Alone(options,
-                                           std::chrono::milliseconds(alone_ms));
-                  }
-                  return ReportTenant(state, report, figure.quantile);
-                });
-    for (const ScanRow& row : scans.Rows()) {
+    rows.Add(
+        absl::StrCat(figure.family, "/exec:async/load:idle", tenant,
+                     "/ms:", alone_ms),
+        RowTime::kManual, [options, figure, alone_ms](benchmark::State& state) {
+          absl::StatusOr<TenantReport> report;
+          for (auto _ : state) {
+            report =
+                Tenant::Alone(options, std::chrono::milliseconds(alone_ms));
+          }
+          return ReportTenant(state, report, figure.quantile);
+        });
+    for (const ScanRow& row : scans.EveryRow()) {
       if (row.executor.name != std::string("async")) continue;
-      RegisterRow(ScanRowName(figure.family, row, scans.options(), tenant),
-                  RowTime::kManual, progress,
-                  [&scans, row, options, figure](benchmark::State& state) {
-                    Tenant guest(options);
-                    ScanConfig shared = row;
-                    shared.watcher = &guest;
-                    const auto scan =
-                        RunScan(state, scans.FixtureOf(row), shared);
-                    if (!scan.ok()) return scan.status();
-                    return ReportTenant(state, guest.Take(), figure.quantile);
-                  });
+      scans.Add(rows, figure.family, row, tenant, RowTime::kManual,
+                [options, figure](auto& state, auto& fixture, auto& config) {
+                  Tenant guest(options);
+                  ScanConfig shared = config;
+                  shared.watcher = &guest;
+                  const auto scan = RunScan(state, fixture, shared);
+                  if (!scan.ok()) return scan.status();
+                  return ReportTenant(state, guest.Take(), figure.quantile);
+                });
     }
   }
   return absl::OkStatus();

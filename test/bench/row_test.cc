@@ -27,9 +27,11 @@ using Repetition = std::function<absl::Status(benchmark::State& state)>;
 // What the JSON of so many of them says of each, "" of one without an error,
 // and of nothing else.
 std::vector<std::string> ErrorsOf(const Repetition& repetition, int repetitions,
-                                  Progress& progress) {
+                                  Outcomes& outcomes) {
   benchmark::ClearRegisteredBenchmarks();
-  RegisterRow("row", RowTime::kWall, progress, repetition)
+  Progress progress;
+  Rows(progress, outcomes)
+      .Add("row", RowTime::kWall, repetition)
       ->Repetitions(repetitions);
   std::ostringstream json;
   benchmark::JSONReporter reporter;
@@ -60,7 +62,7 @@ void IterateOverNothing(benchmark::State& state) {
 }
 
 TEST(Row, ThatHasFailedFirstIsNotRunAgain) {
-  Progress progress;
+  Outcomes outcomes;
   int runs = 0;
   const auto errors = ErrorsOf(
       [&](benchmark::State& state) {
@@ -68,43 +70,43 @@ TEST(Row, ThatHasFailedFirstIsNotRunAgain) {
         IterateOverNothing(state);
         return absl::DataLossError("wrong");
       },
-      4, progress);
+      4, outcomes);
   const std::string later = "not run: the first repetition of this row failed";
   EXPECT_EQ(errors, (std::vector<std::string>{"wrong", later, later, later}));
   EXPECT_EQ(runs, 1);
-  EXPECT_TRUE(progress.any_failed());
+  EXPECT_EQ(outcomes.ExitCode(), 1);
 }
 
 TEST(Row, ThatIsNotAvailableHasNotFailed) {
-  Progress progress;
+  Outcomes outcomes;
   const auto errors = ErrorsOf(
       [](benchmark::State& state) {
         IterateOverNothing(state);
         return absl::UnimplementedError("no such call");
       },
-      3, progress);
+      3, outcomes);
   EXPECT_EQ(errors,
             std::vector<std::string>(3, "not available here: no such call"));
-  EXPECT_FALSE(progress.any_failed());
+  EXPECT_EQ(outcomes.ExitCode(), Outcomes::kNothingMeasured);
 }
 
 TEST(Row, ThatFailsLaterIsRunOn) {
-  Progress progress;
+  Outcomes outcomes;
   int runs = 0;
   const auto errors = ErrorsOf(
       [&](benchmark::State& state) {
         IterateOverNothing(state);
         return ++runs == 3 ? absl::DataLossError("wrong") : absl::OkStatus();
       },
-      4, progress);
+      4, outcomes);
   EXPECT_EQ(errors, (std::vector<std::string>{"", "", "wrong", ""}));
-  EXPECT_TRUE(progress.any_failed());
+  EXPECT_EQ(outcomes.ExitCode(), 1);
 }
 
 TEST(Row, ThatHangsIsTheLastThatRuns) {
   absl::SetFlag(&FLAGS_row_timeout, 1);
   for (const Phase phase : {Phase::kSetUp, Phase::kWindow, Phase::kTearDown}) {
-    Progress progress;
+    Outcomes outcomes;
     int runs = 0;
     const auto errors = ErrorsOf(
         [&](benchmark::State& state) {
@@ -116,7 +118,7 @@ TEST(Row, ThatHangsIsTheLastThatRuns) {
           if (hangs && phase == Phase::kTearDown) Hang(phase);
           return absl::OkStatus();
         },
-        4, progress);
+        4, outcomes);
     EXPECT_EQ(errors,
               (std::vector<std::string>{
                   "", "",
@@ -124,8 +126,8 @@ TEST(Row, ThatHangsIsTheLastThatRuns) {
                                Name(phase), "; the storage may never answer"),
                   "not run: row hangs"}));
     EXPECT_EQ(runs, 3);
-    EXPECT_EQ(progress.hanging(), "row");
-    EXPECT_TRUE(progress.any_failed());
+    EXPECT_EQ(outcomes.hung(), "row");
+    EXPECT_EQ(outcomes.ExitCode(), 1);
   }
   absl::SetFlag(&FLAGS_row_timeout, 0);
 }
