@@ -3,10 +3,12 @@ that are no number."""
 
 import sys
 
-from pagestall_tools.runs import AGGREGATED, SKIPPED, UNREADABLE
+from pagestall_tools.outcome import Outcome, outcome_of
 from pagestall_tools.words import clipped, printable
 
 MOST = 10  # lines
+
+NO_COMMAND_USES = (Outcome.UNREADABLE, Outcome.SKIPPED, Outcome.AGGREGATED)
 
 
 def show(*runs):
@@ -16,7 +18,7 @@ def show(*runs):
         + (f" ({count} times)" if count > 1 else "")
         for run in runs
         for (row, what), count in [*run.errors.items(), *run.left_out.items()]
-        if (row, what) in run.left_out or what.startswith((UNREADABLE, SKIPPED, AGGREGATED))
+        if (row, what) in run.left_out or outcome_of(what) in NO_COMMAND_USES
     ]
     for line in lines[:MOST]:
         print(printable(line), file=sys.stderr)

@@ -8,6 +8,7 @@ import re
 
 from pagestall_tools.entries import NoMeasurement, aggregated_rows, measured, name_of, twice
 from pagestall_tools.entries import without_doubt
+from pagestall_tools.outcome import Outcome, outcome_of, reported
 from pagestall_tools.words import clipped, is_text, natural, printable
 
 
@@ -41,17 +42,6 @@ COMPRESSED = {
     b"PK\3\4": "zip",
 }  # fmt: skip
 
-# What a message begins with where a row has no measurement, and that is an answer: it cannot run
-# on the machine (the suite's own message), it skipped itself (SkipWithMessage), or it is in the
-# file as aggregates only (ReportAggregatesOnly).
-NOT_AVAILABLE = "not available here: "
-SKIPPED = "skipped: "
-AGGREGATED = "only its aggregates are there"
-ANSWERS = (NOT_AVAILABLE, SKIPPED, AGGREGATED)
-
-# And where the file says nothing that can be one.
-UNREADABLE = "no measurement: "
-
 SCAN_AXES = {"exec", "io", "cache", "files", "mib", "stride"}
 
 # Of a scan's repetition: its name here, the counter, how many of the counter's units make one.
@@ -80,11 +70,6 @@ class Run:
 
     def seconds(self, row):
         return [repetition.seconds for repetition in self.rows[row]]
-
-
-def is_failure(message):
-    """Rather than an answer."""
-    return not message.startswith(ANSWERS)
 
 
 def read(path):
@@ -188,37 +173,36 @@ def parse(path, run):
             if not is_text(row):
                 row = printable(row)
                 raise NoMeasurement("its name has half a character or a NUL in it")
-            if entry.get("error_occurred"):
-                count(errors, row, str(entry.get("error_message", "unknown error")))
-            elif entry.get("skipped") is True:
-                count(errors, row, SKIPPED + str(entry.get("skip_message", "unknown reason")))
+            if (message := reported(entry)) is not None:
+                count(errors, row, message)
             else:
                 one, bad_counters = measured(entry, len(rows.get(row, ())))
                 rows.setdefault(row, []).append(one)
                 for what in bad_counters.values():
                     count(left_out, row, what)
         except NoMeasurement as error:
-            count(errors, row, UNREADABLE + str(error))
+            count(errors, row, Outcome.UNREADABLE.because(str(error)))
     known = {*rows, *(row for row, _ in errors)}
     for row in dict.fromkeys(filter(None, aggregated)):
         if row not in known:
-            count(errors, row, f"{AGGREGATED} (ReportAggregatesOnly)")
+            count(errors, row, Outcome.AGGREGATED.because(" (ReportAggregatesOnly)"))
     refuse_empty(path, rows, errors)
     return Run(str(path), context, rows, errors, left_out)
 
 
 def refuse_empty(path, rows, errors):
     """Raises BadInput if nothing in the file is a repetition or says why there is none."""
-    said = list(dict.fromkeys(what for _, what in errors))
-    if not rows and all(what.startswith(AGGREGATED) for what in said):
+    became = {outcome_of(what) for _, what in errors}
+    if not rows and became <= {Outcome.AGGREGATED}:
         why = "no benchmark in it (did the filter match none?)"
-        if said:
+        if became:
             why = "only aggregates in it (was --benchmark_report_aggregates_only given?)"
         raise BadInput(f"read '{path}': {why}")
-    if not rows and all(what.startswith((UNREADABLE, AGGREGATED)) for what in said):
-        (row, what), *others = [one for one in errors if one[1].startswith(UNREADABLE)]
+    if not rows and became <= {Outcome.UNREADABLE, Outcome.AGGREGATED}:
+        (row, what), *others = [one for one in errors if outcome_of(one[1]) is Outcome.UNREADABLE]
         more = f", and {len(others)} more" if others else ""
-        raise ValueError(f"{what.removeprefix(UNREADABLE)}: {clipped(row, 100)!r}{more}")
+        why = what.removeprefix(Outcome.UNREADABLE.value)
+        raise ValueError(f"{why}: {clipped(row, 100)!r}{more}")
 
 
 def refuse_doubt(known):

@@ -40,7 +40,8 @@ from pagestall_tools.comparison.notes import context_differences, context_notes
 from pagestall_tools.comparison.threshold import add_threshold
 from pagestall_tools.history.dates import date_of
 from pagestall_tools.history.opening import known_noises, noise_of, open_history
-from pagestall_tools.runs import NOT_AVAILABLE, UNREADABLE, BadInput
+from pagestall_tools.outcome import Outcome, outcome_of
+from pagestall_tools.runs import BadInput
 from pagestall_tools.words import printable
 
 # Flags that this command sets itself: what to use instead.
@@ -141,8 +142,12 @@ def pairs(complete):
     for row in {row: None for of in (times, errors) for known in of.values() for row in known}:
         if why := why_not(row, times, errors, len(complete)):
             told[row] = why
-            failed = any(not one.startswith(NOT_AVAILABLE) for one in errors["B"].get(row, ()))
-            lost = any(one.startswith(UNREADABLE) for one in errors["A"].get(row, ()))
+            became = {
+                side: {outcome_of(message) for message in of.get(row, ())}
+                for side, of in errors.items()
+            }
+            failed = bool(became["B"] - {Outcome.NOT_AVAILABLE})
+            lost = Outcome.UNREADABLE in became["A"]
             broken = broken or lost or (failed and row in times["A"] and row not in errors["A"])
         else:
             samples[row] = times["A"][row], times["B"][row]

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from pagestall_tools.runs import UNREADABLE
+from pagestall_tools.outcome import Outcome
 
 
 def add_cpu_time(parser):
@@ -19,7 +19,8 @@ def in_cpu_time(run):
     for row, repetitions in run.rows.items():
         known = [one for one in repetitions if one.cpu_seconds]
         if len(known) < len(repetitions):
-            errors[row, f"{UNREADABLE}no cpu_time above 0"] = len(repetitions) - len(known)
+            why = Outcome.UNREADABLE.because("no cpu_time above 0")
+            errors[row, why] = len(repetitions) - len(known)
         if known:
             rows[row] = [dataclasses.replace(one, seconds=one.cpu_seconds) for one in known]
     return dataclasses.replace(run, rows=rows, errors=errors)

@@ -62,7 +62,8 @@ from pagestall_tools.comparison.verdict_table import noise_source, of_time, prin
 from pagestall_tools.comparison.verdict_table import row_name, summary
 from pagestall_tools.history.opening import known_noise
 from pagestall_tools.machine import add_any_machine, check_known
-from pagestall_tools.runs import NOT_AVAILABLE, UNREADABLE, BadInput, is_failure, read
+from pagestall_tools.outcome import Outcome, outcome_of
+from pagestall_tools.runs import BadInput, read
 from pagestall_tools.words import printable
 
 
@@ -130,9 +131,11 @@ def gate(
     broken = [
         row
         for row, message in failed["contender"].items()
-        if row in whole["baseline"] and not message.startswith(NOT_AVAILABLE)
+        if row in whole["baseline"] and outcome_of(message) is not Outcome.NOT_AVAILABLE
     ]
-    lost = [row for row, why in failed["baseline"].items() if why.startswith(UNREADABLE)]
+    lost = [
+        row for row, why in failed["baseline"].items() if outcome_of(why) is Outcome.UNREADABLE
+    ]
     noise, between_runs = noise or {}, between_runs or {}
     unknown = {
         row: MOST
@@ -159,7 +162,7 @@ def gate(
 def failures(run, pattern):
     """{row: message} of rows that were not measured in some repetition; a failure rather than
     an answer where there are both."""
-    errors = sorted(run.errors, key=lambda error: is_failure(error[1]))
+    errors = sorted(run.errors, key=lambda error: not outcome_of(error[1]).is_answer)
     return {row: message for row, message in errors if pattern.search(row)}
 
 
@@ -168,7 +171,7 @@ def failure_notes(failed, broken):
         for row, message in messages.items():
             is_new = side == "contender" and row in broken
             though = ", though the baseline measured it" if is_new else ", not compared"
-            is_said = is_failure(message) and not message.startswith(UNREADABLE)
+            is_said = outcome_of(message) is Outcome.FAILED
             what = "failed" if is_said else "not measured"
             yield f"{what} in the {side}{though}: {row_name(row)}: {message}"
 

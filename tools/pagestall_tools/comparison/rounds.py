@@ -9,7 +9,8 @@ import sys
 import tempfile
 
 from pagestall_tools import progress, runs
-from pagestall_tools.runs import BadInput, is_failure
+from pagestall_tools.outcome import outcome_of
+from pagestall_tools.runs import BadInput
 from pagestall_tools.words import printable
 
 # How long a child that is to end may take to put back what it has changed.
@@ -77,7 +78,7 @@ def one_run(binary, flags, out, when):
     code, said = finished(words)
     try:
         done = runs.read(out)
-        failed = any(is_failure(message) for _, message in done.errors)
+        failed = any(not outcome_of(message).is_answer for _, message in done.errors)
     except BadInput as error:
         if code == 0 and os.path.exists(out):
             raise BadInput(f"run '{binary}' ({when}): {error}") from error

@@ -16,10 +16,11 @@ from pagestall_tools.history.database import Database, NotBegun
 from pagestall_tools.history.dates import date_of, utc
 from pagestall_tools.history.schema import ERRORS, MACHINES, NOISE, REPETITIONS, RUNS
 from pagestall_tools.machine import fingerprint, machine_id
-from pagestall_tools.runs import ANSWERS, BadInput
+from pagestall_tools.outcome import ANSWERS
+from pagestall_tools.runs import BadInput
 from pagestall_tools.words import keepable
 
-IS_FAILURE = and_(*(~ERRORS.c.message.startswith(one, autoescape=True) for one in ANSWERS))
+IS_FAILURE = and_(*(~ERRORS.c.message.startswith(one.value, autoescape=True) for one in ANSWERS))
 
 # A row that failed in some of a run's repetitions is no measurement: the others are not what
 # they would be without.

@@ -9,7 +9,8 @@ from pagestall_tools.report import pictures
 from pagestall_tools.report.below import notes
 from pagestall_tools.report.html import Html, element, figure, paragraph
 from pagestall_tools.report.html import section, side_by_side, table
-from pagestall_tools.runs import NOT_AVAILABLE, UNREADABLE, axes, is_failure, unknown_below
+from pagestall_tools.outcome import Outcome, outcome_of
+from pagestall_tools.runs import axes, unknown_below
 
 # Of a picture: what a browser shows at once.
 MOST_DOTS = 20_000
@@ -99,6 +100,14 @@ NOT_MEASURED = {
     "Skipped": "What the benchmark skipped, or wrote no repetition of: no failure.",
 }
 
+HEADINGS = {
+    Outcome.FAILED: "Failed",
+    Outcome.UNREADABLE: "No measurement",
+    Outcome.NOT_AVAILABLE: "Not available here",
+    Outcome.SKIPPED: "Skipped",
+    Outcome.AGGREGATED: "Skipped",
+}
+
 
 def failures_section(runs):
     """Failures, and apart from them what is no measurement, and what is an answer: what cannot run
@@ -107,9 +116,12 @@ def failures_section(runs):
     for label, run in runs.items():
         begun = attempts(run)
         for (row, message), count in run.errors.items():
-            why = message.removeprefix(NOT_AVAILABLE).removeprefix(UNREADABLE)
+            heading = HEADINGS[outcome_of(message)]
+            why = message
+            for said in (Outcome.NOT_AVAILABLE, Outcome.UNREADABLE):  # by the heading
+                why = why.removeprefix(said.value)
             line = [row, why, f"{count} of {begun[row]}", *[label] * (len(runs) > 1)]
-            lines[heading_of(message)].append(line)
+            lines[heading].append(line)
     heads = [["row", "why", "repetitions", *["file"] * (len(runs) > 1)]]
     parts = [
         part
@@ -122,14 +134,6 @@ def failures_section(runs):
         )
     ]
     return section("What was not measured", *parts) if parts else Html("")
-
-
-def heading_of(message):
-    if message.startswith(NOT_AVAILABLE):
-        return "Not available here"
-    if message.startswith(UNREADABLE):
-        return "No measurement"
-    return "Failed" if is_failure(message) else "Skipped"
 
 
 def attempts(run):
@@ -145,8 +149,8 @@ def left_out(runs):
     counts = collections.Counter()
     for run in runs.values():
         for (_, message), count in run.errors.items():
-            counts[heading_of(message)] += count
-    failed, unreadable = counts["Failed"], counts["No measurement"]
+            counts[outcome_of(message)] += count
+    failed, unreadable = counts[Outcome.FAILED], counts[Outcome.UNREADABLE]
     if failed:
         were = "was" if failed == 1 else "were"
         yield f"{words.plural(failed, 'repetition')} failed and {were} left out; named at the end."
