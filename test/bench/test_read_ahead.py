@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from conftest import BUILD, NOTHING_MEASURED, ROOT, SMALL, Binary, wait_until
+from conftest import BUILD, NOTHING_MEASURED, SMALL, Binary, wait_until
 
 BINARIES = ["article_bench", "lookup_bench", "questions_bench", "remedies_bench", "stall_bench", "sweep_bench", "tenant_bench"]
 NOBODY = 65534
@@ -67,7 +67,7 @@ def rows(binary, *flags):
 @pytest.mark.parametrize("binary", BINARIES)
 def test_each_row_of_the_dataset_is_there_once_per_value(binary):
     expected = []
-    for row in (ROOT / f"test/bench/{binary}.rows").read_text().splitlines():
+    for row in rows(binary):
         if "/files:" not in row:
             expected.append(row)
             continue
