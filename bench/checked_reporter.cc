@@ -5,6 +5,7 @@
 #include <iterator>
 #include <string>
 
+#include "bench/row_words.h"
 #include "fixtures/interruption.h"
 #include "lib/file/errno_status.h"
 
@@ -15,6 +16,15 @@ bool CheckedReporter::ReportContext(const Context& context) {
   static const std::string& name =
       *new std::string(Printable(Context::executable_name));
   Context::executable_name = name.c_str();
+  // There is one context for all reporters, the last of which is for tools if
+  // any is.
+  static bool has_words = false;
+  if (reader_ == Reader::kTool && !has_words) {
+    for (const auto& [key, words] : RowWords()) {
+      benchmark::AddCustomContext(key, words);
+    }
+    has_words = true;
+  }
   if (output_ != nullptr) SetOutputStream(output_);
   inner_->SetOutputStream(&GetOutputStream());
   inner_->SetErrorStream(&context_stream_);

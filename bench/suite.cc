@@ -169,15 +169,19 @@ int RunSuite(int argc, char** argv, const Suite& suite) {
   }
   progress.ExpectRepetitions(static_cast<int64_t>(matching) *
                              flags->repetitions);
+  using Reader = CheckedReporter::Reader;
+  const auto reader_of = [](const std::string& format) {
+    return format == "json" ? Reader::kTool : Reader::kPerson;
+  };
   CheckedReporter display(std::unique_ptr<benchmark::BenchmarkReporter>(
                               benchmark::CreateDefaultDisplayReporter()),
-                          outcomes,
+                          reader_of(flags->format), outcomes,
                           flags->format == "console" ? std::cout : std::cerr);
   std::unique_ptr<CheckedReporter> file;
   if (report_file != nullptr) {
-    file = std::make_unique<CheckedReporter>(NewReporter(flags->out_format),
-                                             outcomes, report_file->text(),
-                                             &report_file->text());
+    file = std::make_unique<CheckedReporter>(
+        NewReporter(flags->out_format), reader_of(flags->out_format), outcomes,
+        report_file->text(), &report_file->text());
     SetLibraryFlag(args[0], "--benchmark_out=/dev/null");
   }
   benchmark::RunSpecifiedBenchmarks(&display, file.get());

@@ -4,12 +4,13 @@
 #include "lib/executor/blocking.h"
 
 namespace pagestall {
+
 absl::Span<const Executor> Executors() {
   static constexpr Executor kExecutors[] = {
-      {"seq", false, PrepareSeq},
-      {"threads", false, PrepareThreads},
-      {"async", true, PrepareAsync},
-      {"async_seq", true, PrepareAsyncSeq},
+      {"seq", "one thread", false, PrepareSeq},
+      {"threads", "{} threads", false, PrepareThreads},
+      {"async", "{} coroutines", true, PrepareAsync},
+      {"async_seq", "one coroutine", true, PrepareAsyncSeq},
   };
   return kExecutors;
 }

@@ -12,8 +12,9 @@ namespace pagestall {
 
 // What runs the per-file sums: a line of the table in executor/table.cc.
 struct Executor {
-  const char* name;  // [a-z0-9_], as in a row's exec:<name>
-  bool async;        // runs async sources, and calls the scan's watchers
+  const char* name;   // [a-z0-9_], as in a row's exec:<name>
+  const char* words;  // what runs the sums, for a person; {}: of how many files
+  bool async;         // runs async sources, and calls the scan's watchers
   // Opens every file of a source that it supports. The scan refers to nothing
   // of the arguments but the watchers.
   absl::StatusOr<std::unique_ptr<Scan>> (*prepare)(const Source& source,

@@ -76,6 +76,7 @@ struct SourceOptions {
 // sense there.
 struct Source {
   const char* name;          // [a-z0-9_], as in a row's io:<name>
+  const char* words;         // what it does, for a person
   bool uses_buffer = false;  // SourceOptions::buffer_bytes decides its work
   // In a coroutine, hands out more at once than others on its executor should
   // have to wait for.

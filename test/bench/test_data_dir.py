@@ -12,7 +12,6 @@ from conftest import BUILD, SMALL, Binary
 
 BINARIES = ["article_bench", "lookup_bench", "questions_bench", "remedies_bench", "stall_bench", "sweep_bench", "tenant_bench"]
 
-
 def rows(binary, *flags):
     return subprocess.run(
         [BUILD / "bench" / binary, "--benchmark_list_tests", *flags],

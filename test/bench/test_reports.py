@@ -3,10 +3,14 @@
 import json
 import os
 import subprocess
+import sys
 
 import pytest
 
-from conftest import BUILD, Binary
+from conftest import BUILD, ROOT, Binary
+
+sys.path.insert(0, str(ROOT / "tools"))
+from pagestall_tools.row_words import RowWords  # noqa: E402
 
 ROW = "--benchmark_filter=exec:seq/io:read/cache:warm"
 FORMER = "years of work"
@@ -111,6 +115,21 @@ def test_report_is_what_the_console_shows(article, scratch):
     assert done.stderr == ""
     for shown in (out.read_text(), done.stdout):
         assert "Running" in shown and THE_ROW[0] in shown
+
+
+def test_report_for_tools_says_what_its_rows_are_called(article, scratch):
+    out = scratch / "run.json"
+    said = article.run(ROW, f"--benchmark_out={out}")
+    assert "words_" not in said.stdout + said.stderr
+    both = article.run(ROW, "--benchmark_format=json", f"--benchmark_out={out}")
+    assert both.returncode == 0
+    assert "words_" not in both.stderr
+    for text in (both.stdout, out.read_text()):
+        words = RowWords([json.loads(text)["context"]])
+        assert words.executor("async", 8) == "8 coroutines"
+        assert words.executor("seq", 8) == "one thread"
+        assert words.sources[:2] == ["mmap", "read"]
+        assert all(map(words.source_does, words.sources))
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])

@@ -31,6 +31,10 @@ CONTEXT = {
     "filesystem": "ext4",
     "device": "vda",
     "device_read_ahead_kib": "8192",
+    "words_exec": "seq: one thread\nthreads: {} threads\nasync: {} coroutines",
+    "words_io": "mmap: touches the mapping: the hazard\nread: reads by a thread pool\n"
+    "uring: reads by io_uring\nmmap_pool: the mapping, summed on a thread pool\n"
+    "mmap_awaited: the mapping, awaited",
 }
 
 

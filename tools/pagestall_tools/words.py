@@ -1,30 +1,7 @@
-"""The words of a report: what rows, sources and figures are called for a person to read."""
+"""The words of a report: what axes and figures are called for a person to read."""
 
 import re
 import typing
-
-# What runs the sums, of so many files.
-EXECUTORS = {
-    "seq": "one thread",
-    "threads": "{} threads",
-    "async": "{} coroutines",
-    "async_seq": "one coroutine",
-}
-
-# What the sources do, in a few words.
-SOURCES = {
-    "mmap": "touches the mapping on the executor: the hazard",
-    "read": "reads by a thread pool",
-    "read_nowait": "reads what is cached at once, the rest by a thread pool",
-    "uring": "reads by io_uring",
-    "uring_direct": "reads by io_uring around the page cache (O_DIRECT)",
-    "uncached": "reads by io_uring that leave nothing in the page cache",
-    "mmap_pool": "the mapping, summed on a thread pool",
-    "mmap_gated": "the mapping, on the executor where it is in memory, else on a thread pool",
-    "mmap_willneed": "the mapping, with MADV_WILLNEED ahead",
-    "mmap_populate_pool": "the mapping, brought in by a thread pool (MADV_POPULATE_READ)",
-    "mmap_awaited": "the mapping, each range awaited before it is touched",
-}
 
 # A row's axes as headings.
 AXES = {
@@ -97,11 +74,6 @@ def binary(name):
     return printable(name) or "a run that does not name its binary"
 
 
-def executor(name, files=""):
-    """ "8 coroutines"; without the number if files is ""."""
-    return EXECUTORS[name].format(files).strip() if name in EXECUTORS else name
-
-
 def source(name):
     """Of "mmap, yields/64 KiB" as well."""
     return name.replace("yields/", "yields every ")
@@ -134,10 +106,6 @@ def axis(name):
     if stem and unit in UNITS:
         return f"{stem.replace('_', ' ')}, {UNITS[unit]}"
     return name.replace("_", " ")
-
-
-def value(axis_name, text):
-    return executor(text) if axis_name == "exec" else text
 
 
 def number(figure):

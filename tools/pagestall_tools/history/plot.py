@@ -138,10 +138,10 @@ def listed(known):
 
 
 def in_words(row):
-    """ "scan; runs on: coroutines; source: mmap; page cache: cold; ..." """
+    """ "scan; runs on: async; source: mmap; page cache: cold; ..." """
     axes = runs.axes(row)
     axes.pop("iterations", None)
-    said = [f"{words.axis(key)}: {words.value(key, text)}" for key, text in axes.items()]
+    said = [f"{words.axis(key)}: {text}" for key, text in axes.items()]
     return printable("; ".join([row.split("/", 1)[0], *said]) if said else row)
 
 

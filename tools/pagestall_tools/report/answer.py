@@ -37,7 +37,7 @@ def answer(lines, files, filesystem=""):
         because = "The executor was not watched in this run's cold scans by mmap."
         return Answer("Not known.", because, run("tools/run"), certainty(cold))
     sure = certainty(watched)
-    where = f"{words.executor('async', files)} on one thread"
+    where = f"{files} coroutines on one thread" if files else "coroutines on one thread"
     said = (
         f"{words.milliseconds(statistics.median(blocked))} of a scan's "
         f"{words.milliseconds(statistics.median(seconds) * 1e3)} ms"

@@ -7,6 +7,7 @@ from pagestall_tools.report import pictures
 from pagestall_tools.report.html import Html, paragraph, section
 from pagestall_tools.report.questions import question
 from pagestall_tools.report.rows import families, order, suite_family
+from pagestall_tools.row_words import of_runs
 
 # A picture takes a tenth of a second, and what a browser has to show grows with the dots.
 MOST_PICTURES, MOST_DOTS = 40, 50_000
@@ -16,7 +17,8 @@ def other_rows_section(runs, gallery):
     known = families(runs, lambda row: None if suite_family(row) else words.family(row))
     if not known:
         return Html("")
-    alone = sorted((rows[0] for rows in known.values() if len(rows) == 1), key=order)
+    by = order(of_runs(runs))
+    alone = sorted((rows[0] for rows in known.values() if len(rows) == 1), key=by)
     groups = [(f"Rows of the family {its}", rows) for its, rows in known.items() if len(rows) > 1]
     if alone:
         groups.append(("Rows that are alone in their family", alone))

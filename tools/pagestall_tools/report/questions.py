@@ -11,6 +11,7 @@ from pagestall_tools.report.lookups import LOOKUPS
 from pagestall_tools.report.rows import families, headings, repetitions_of, runs_with
 from pagestall_tools.report.rows import suite_family, told_apart
 from pagestall_tools.report.times import TIMES
+from pagestall_tools.row_words import RowWords, of_runs
 from pagestall_tools.runs import axes, values
 from pagestall_tools.words import SECONDS
 
@@ -65,7 +66,7 @@ def picture(run, rows, gallery, picture_name, unit):
     rows = [row for row in rows if row in run.rows]
     cold = [row for row in rows if axes(row).get("cache") == "cold"]
     rows = cold or rows
-    names, texts = told_apart(rows)
+    names, texts = told_apart(rows, RowWords([run.context]))
     lines = []
     for row in rows:
         said = [
@@ -82,7 +83,7 @@ def picture(run, rows, gallery, picture_name, unit):
 
 
 def times_table(having, rows, unit):
-    names, texts = told_apart(rows)
+    names, texts = told_apart(rows, of_runs(having))
     blocked = any(
         "blocked_ms" in one.counters
         for run in having.values()

@@ -9,6 +9,7 @@ from pagestall_tools.report import pictures
 from pagestall_tools.report.below import notes_of_columns
 from pagestall_tools.report.columns import Column, about, select
 from pagestall_tools.report.html import Html, figure, join, paragraph, section, side_by_side, table
+from pagestall_tools.row_words import of_columns
 from pagestall_tools.runs import count, values
 from pagestall_tools.table.advice import HAZARD
 from pagestall_tools.table.ladder import rung
@@ -26,8 +27,9 @@ def remedies_section(shown, gallery):
                 gallery, f"ladder-{index}", points, "Throughput against stall p99, cold"
             )
             caption = f"In coroutines, cold{', ' + column.label if column.label else ''}: medians"
+            said = of_columns([column])
             every = [
-                (f"{words.executor(executor, column.shape[0])}, {words.brief_source(source)}",
+                (f"{said.executor(executor, column.shape[0])}, {words.brief_source(source)}",
                  [("", pictures.colour(source), values(caches["cold"], "s"))])
                 for (executor, source), caches in sorted(column.lines.items(), key=rung)
                 if "cold" in caches
@@ -68,7 +70,7 @@ def points_of(column):
 def table_of(column):
     """A line per configuration, with its cold time as a multiple of the hazard's."""
     hazard = values(column.lines.get(HAZARD, {}).get("cold", []), "s")
-    rows = []
+    rows, said = [], of_columns([column])
     keys = [key for key, _ in sorted(column.lines.items(), key=rung)]
     for key in keys:
         caches = column.lines[key]
@@ -77,14 +79,14 @@ def table_of(column):
         if key != HAZARD and min(len(hazard), len(cold)) >= LEAST and statistics.median(hazard):
             multiple = "{:.2f} to {:.2f}".format(*ratio_interval(values(cold, "s"), hazard))
         rows.append(
-            [words.executor(key[0], column.shape[0]), words.source(key[1])]
+            [said.executor(key[0], column.shape[0]), words.source(key[1])]
             + [words.cell(median(runs, "s")) for runs in (cold, warm)]
             + [multiple]
             + [words.milliseconds(median(runs, "stall_p99_ms")) for runs in (cold, warm)]
             + [words.milliseconds(median(cold, "blocked_ms"))]
             + [words.cell(median(cold, "cpu_s")), words.count(median(cold, "threads"))]
             + [words.milliseconds(median(cold, "memory_mib"))]
-            + [words.SOURCES.get(words.plain_source(key[1]), "")]
+            + [said.source_does(words.plain_source(key[1]))]
         )
     heads = [
         ["", "", ("seconds", 3), ("stall p99, ms", 2), ("cold", 4), ""],

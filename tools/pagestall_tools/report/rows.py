@@ -1,6 +1,7 @@
 """The rows of a family beside each other: in which axes they differ, and in what order."""
 
 from pagestall_tools import words
+from pagestall_tools.row_words import of_runs
 from pagestall_tools.runs import axes
 
 # Axes of a source: of what size its reads are, and how many ahead.
@@ -36,9 +37,13 @@ def is_of_source(name, all_axes):
     return len(pairs) == len({source for source, _ in pairs})
 
 
-def labels(row, names):
+def labels(row, names, said):
+    """`said` is the runs' RowWords."""
     known = axes(row)
-    return [words.value(name, known.get(name, "–")) for name in names]
+    return [
+        said.executor(known[name]) if name == "exec" and name in known else known.get(name, "–")
+        for name in names
+    ]
 
 
 def is_all_axes(row):
@@ -46,10 +51,10 @@ def is_all_axes(row):
     return bool(parts) and all(":" in one for one in parts)
 
 
-def told_apart(rows):
+def told_apart(rows, said):
     """(headings, {row: as many texts}): the axes in which they differ, else their names."""
     names = differing(rows) or ["exec"]
-    texts = {row: labels(row, names) for row in rows}
+    texts = {row: labels(row, names, said) for row in rows}
     if not all(map(is_all_axes, rows)) or len(set(map(tuple, texts.values()))) < len(rows):
         return ["row"], {row: [row] for row in rows}
     return names, texts
@@ -71,7 +76,8 @@ def runs_with(runs, rows):
 
 def rows_of(runs, wanted):
     """Those of a family, in order: known sources as the suite has them, numbers by size."""
-    return sorted({row for run in runs.values() for row in run.rows if wanted(row)}, key=order)
+    rows = {row for run in runs.values() for row in run.rows if wanted(row)}
+    return sorted(rows, key=order(of_runs(runs)))
 
 
 def families(runs, family_of):
@@ -80,17 +86,23 @@ def families(runs, family_of):
     for row in dict.fromkeys(row for run in runs.values() for row in run.rows):
         if (its := family_of(row)) is not None:
             known.setdefault(its, []).append(row)
-    return {its: sorted(rows, key=order) for its, rows in known.items()}
+    by = order(of_runs(runs))
+    return {its: sorted(rows, key=by) for its, rows in known.items()}
 
 
-def order(row):
-    known = list(words.SOURCES)
-    parts = []
-    for name, text in axes(row).items():
-        rank = known.index(text) if name == "io" and text in known else len(known)
-        number = words.natural(text, digits=19)
-        parts.append((name != "load", rank, -1 if number is None else number, text))
-    return parts, row
+def order(said):
+    """A key of rows to sort by; `said` is the runs' RowWords."""
+    known = said.sources
+
+    def key(row):
+        parts = []
+        for name, text in axes(row).items():
+            rank = known.index(text) if name == "io" and text in known else len(known)
+            number = words.natural(text, digits=19)
+            parts.append((name != "load", rank, -1 if number is None else number, text))
+        return parts, row
+
+    return key
 
 
 def repetitions_of(runs, rows):

@@ -16,7 +16,7 @@ from pagestall_tools.runs import axes, unknown_below
 MOST_DOTS = 20_000
 
 # Of no use to a reader.
-LEFT_OUT = {"caches", "json_schema_version"}
+LEFT_OUT = {"caches", "json_schema_version", "words_exec", "words_io"}
 
 
 def drift_section(runs, gallery):

@@ -9,6 +9,7 @@ from pagestall_tools.report import m1, pictures
 from pagestall_tools.report.below import notes_of_columns
 from pagestall_tools.report.columns import Column, about, files, select
 from pagestall_tools.report.html import Html, figure, paragraph, section, side_by_side, table
+from pagestall_tools.row_words import of_columns
 from pagestall_tools.runs import values
 from pagestall_tools.table import article
 from pagestall_tools.table.advice import HAZARD
@@ -52,11 +53,11 @@ def article_section(shown, gallery):
 
 
 def article_picture(gallery, column, cache, index, limit):
-    rows = {}
+    rows, said = {}, of_columns([column])
     for executor, source in sorted(column.lines, key=article.order):
         seconds = values(column.lines[executor, source].get(cache, []), "s")
         if seconds:
-            label = words.executor(executor, column.shape[0])
+            label = said.executor(executor, column.shape[0])
             lane = (words.brief_source(source), pictures.colour(source), seconds)
             rows.setdefault(label, []).append(lane)
     picture = pictures.lanes(
@@ -74,9 +75,9 @@ def times_table(shown, cache):
         ["runs on", "source", *own * (len(here) + 1)],
     ]
     keys = sorted({key for column in shown for key in column.lines}, key=article.order)
-    rows = []
+    rows, said = [], of_columns(shown)
     for key in keys:
-        row = [words.executor(key[0], files(shown)), words.source(key[1])]
+        row = [said.executor(key[0], files(shown)), words.source(key[1])]
         for column in shown:
             row += times(column.lines, key, cache)
         row += map(words.cell, m1.figures(key, cache) or (None, None, None))

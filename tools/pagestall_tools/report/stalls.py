@@ -6,6 +6,7 @@ from pagestall_tools.report import pictures
 from pagestall_tools.report.below import notes_of_columns
 from pagestall_tools.report.columns import files, select
 from pagestall_tools.report.html import Html, figure, paragraph, section, side_by_side, table
+from pagestall_tools.row_words import of_columns
 from pagestall_tools.runs import values
 from pagestall_tools.table import article
 from pagestall_tools.table.advice import HAZARD
@@ -17,7 +18,7 @@ def stalls_section(shown, gallery):
         return Html("")
     drawn = []
     for index, column in enumerate(shown):
-        rows = stall_rows(article.probed(column.lines), column.shape[0])
+        rows = stall_rows(column)
         if rows:
             picture = pictures.lanes(
                 gallery, f"stalls-{index}", rows, "milliseconds of a cold scan", 0,
@@ -30,8 +31,9 @@ def stalls_section(shown, gallery):
         ["runs on", "source", *one * 2 * len(shown)],
     ]
     keys = sorted({key for c in shown for key in article.probed(c.lines)}, key=article.order)
+    said = of_columns(shown)
     rows = [
-        [words.executor(key[0], files(shown)), words.source(key[1])]
+        [said.executor(key[0], files(shown)), words.source(key[1])]
         + [cell for c in shown for cache in ("cold", "warm") for cell in stalls(c, key, cache)]
         for key in keys
     ]
@@ -50,7 +52,8 @@ def stalls_section(shown, gallery):
     )  # fmt: skip
 
 
-def stall_rows(lines, files_each):
+def stall_rows(column):
+    lines, said = article.probed(column.lines), of_columns([column])
     rows = []
     for executor, source in sorted(lines, key=article.order):
         cold = lines[executor, source].get("cold", [])
@@ -63,7 +66,7 @@ def stall_rows(lines, files_each):
             if values(cold, key)
         ]
         if series:
-            label = f"{words.executor(executor, files_each)}, {words.brief_source(source)}"
+            label = f"{said.executor(executor, column.shape[0])}, {words.brief_source(source)}"
             rows.append((label, series))
     return rows
 

@@ -6,6 +6,7 @@ from pagestall_tools.report.below import notes_of_rows
 from pagestall_tools.report.html import Html, paragraph, section, table
 from pagestall_tools.report.rows import differing, headings, labels, repetitions_of, rows_of
 from pagestall_tools.report.rows import runs_with, suite_family
+from pagestall_tools.row_words import of_runs
 from pagestall_tools.runs import axes
 
 # Families whose time is a stall or a latency.
@@ -56,7 +57,7 @@ def times_table(runs, rows):
         names = [name for name in names if name not in SHAPE] or names
     lines = []
     for load in loads:
-        line = labels(load, names)
+        line = labels(load, names, of_runs(having))
         for run in having.values():
             for one in families:
                 seconds = median(figures(run.rows.get(f"{one}/{load}", [])), "s")
