@@ -20,7 +20,7 @@ double Min(const std::vector<double>& values) {
 }
 
 absl::Status RegisterRows(ScanSuite& scans, Rows& rows) {
-  for (const ScanRow& row : scans.EveryRow()) {
+  for (const ScanConfig& row : scans.EveryRow()) {
     if (!IsOfTheArticle(row.source)) continue;
     scans.Add(rows, "scan", row)->ComputeStatistics("min", Min);
   }

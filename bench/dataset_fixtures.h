@@ -50,7 +50,7 @@ class DatasetFixtures {
 
   void Close() { fixtures_.clear(); }
 
-  Fixture& In(size_t directory) { return *fixtures_[directory]; }
+  Fixture& In(const Place& place) { return *fixtures_[place.directory]; }
 
  private:
   std::vector<std::unique_ptr<Fixture>> fixtures_;

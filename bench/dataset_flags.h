@@ -11,14 +11,9 @@
 #include "bench/data_directories.h"
 #include "fixtures/dataset.h"
 #include "fixtures/page_cache_state.h"
+#include "fixtures/place.h"
 
 namespace pagestall {
-
-// Where a row reads, and with which read-ahead of the device (else as it is).
-struct Place {
-  size_t directory = 0;
-  std::optional<uint64_t> read_ahead_kib;
-};
 
 // What the flags of every binary that uses the dataset say.
 struct DatasetOptions {

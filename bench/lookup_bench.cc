@@ -33,11 +33,6 @@ using std::chrono::nanoseconds;
 
 constexpr int kResidentPct[] = {0, 50, 90, 99, 100};
 
-// What a row does and in which of the directories of --data_dir.
-struct LookupRow : LookupConfig {
-  size_t directory = 0;
-};
-
 class LookupSuite {
  public:
   absl::Status RegisterRows(Rows& rows);
@@ -45,13 +40,13 @@ class LookupSuite {
   void End() { fixtures_.Close(); }
 
  private:
-  std::string RowName(absl::string_view family, const LookupRow& row,
+  std::string RowName(absl::string_view family, const LookupConfig& row,
                       absl::string_view more) const;
   // As ScanSuite's. `figure` is the row's time, else it is the window's.
-  void Add(Rows& rows, absl::string_view family, const LookupRow& row,
+  void Add(Rows& rows, absl::string_view family, const LookupConfig& row,
            absl::string_view more = "",
            nanoseconds (*figure)(const LookupEvidence& evidence) = nullptr);
-  void AddAdvised(Rows& rows, LookupRow row);
+  void AddAdvised(Rows& rows, LookupConfig row);
 
   DatasetOptions options_;
   DatasetFixtures<LookupFixture> fixtures_;
@@ -67,19 +62,21 @@ absl::Status LookupSuite::RegisterRows(Rows& rows) {
   status.Update(CheckFlag("coroutines", coroutines, 1, 4096));
   if (!status.ok()) return status;
   options_ = *std::move(options);
+  const auto config = [&](const Source& source, int resident_pct,
+                          const Place& place) {
+    return LookupConfig{.source = source,
+                        .window = {.cache = {resident_pct}, .place = place},
+                        .lookups = static_cast<size_t>(lookups),
+                        .coroutines = static_cast<size_t>(coroutines)};
+  };
   for (const Source& source : Sources()) {
     if (source.open_async == nullptr) continue;
     for (const Popularity popularity :
          {Popularity::kUniform, Popularity::kZipf}) {
       for (const int resident_pct : kResidentPct) {
         for (const Place& place : options_.Places()) {
-          const LookupRow row = {{.source = source,
-                                  .cache = {resident_pct},
-                                  .popularity = popularity,
-                                  .lookups = static_cast<size_t>(lookups),
-                                  .coroutines = static_cast<size_t>(coroutines),
-                                  .read_ahead_kib = place.read_ahead_kib},
-                                 place.directory};
+          LookupConfig row = config(source, resident_pct, place);
+          row.popularity = popularity;
           Add(rows, "lookup", row);
           Add(rows, "lookup_p99", row, "", [](const LookupEvidence& evidence) {
             return Quantile(evidence.latencies, 0.99);
@@ -90,32 +87,27 @@ absl::Status LookupSuite::RegisterRows(Rows& rows) {
   }
   for (const int resident_pct : {0, 90}) {
     for (const Place& place : options_.Places()) {
-      AddAdvised(rows, {{.source = Named("mmap", Sources()),
-                         .cache = {resident_pct},
-                         .lookups = static_cast<size_t>(lookups),
-                         .coroutines = static_cast<size_t>(coroutines),
-                         .read_ahead_kib = place.read_ahead_kib},
-                        place.directory});
+      AddAdvised(rows, config(Named("mmap", Sources()), resident_pct, place));
     }
   }
   return absl::OkStatus();
 }
 
 void LookupSuite::Add(Rows& rows, absl::string_view family,
-                      const LookupRow& row, absl::string_view more,
+                      const LookupConfig& row, absl::string_view more,
                       nanoseconds (*figure)(const LookupEvidence& evidence)) {
   rows.Add(RowName(family, row, more),
            figure == nullptr ? RowTime::kWall : RowTime::kManual,
            [this, row, figure](benchmark::State& state) {
              const auto evidence =
-                 RunLookups(state, fixtures_.In(row.directory), row);
+                 RunLookups(state, fixtures_.In(row.window.place), row);
              if (!evidence.ok() || figure == nullptr) return evidence.status();
              return ReportTime(state, figure(*evidence));
            });
 }
 
 // What it costs to have told the kernel nothing, or the wrong thing.
-void LookupSuite::AddAdvised(Rows& rows, LookupRow row) {
+void LookupSuite::AddAdvised(Rows& rows, LookupConfig row) {
   row.source_options.random = false;
   for (const char* advice : {"normal", "random", "sequential"}) {
     row.source_options.advice = advice == absl::string_view("normal")
@@ -125,17 +117,17 @@ void LookupSuite::AddAdvised(Rows& rows, LookupRow row) {
   }
 }
 
-std::string LookupSuite::RowName(absl::string_view family, const LookupRow& row,
+std::string LookupSuite::RowName(absl::string_view family,
+                                 const LookupConfig& row,
                                  absl::string_view more) const {
   const DatasetSpec& dataset = options_.dataset;
-  return absl::StrCat(
-      family, "/exec:async/io:", row.source.name,
-      "/dist:", Name(row.popularity), "/resident_pct:", row.cache.resident_pct,
-      more, "/coroutines:", row.coroutines, "/lookups:", row.lookups,
-      "/record_kib:", LookupFixture::kRecordBytes >> 10,
-      options_.Axes(
-          {.directory = row.directory, .read_ahead_kib = row.read_ahead_kib}),
-      "/files:", dataset.files, "/mib:", dataset.file_bytes >> 20);
+  return absl::StrCat(family, "/exec:async/io:", row.source.name,
+                      "/dist:", Name(row.popularity),
+                      "/resident_pct:", row.window.cache.resident_pct, more,
+                      "/coroutines:", row.coroutines, "/lookups:", row.lookups,
+                      "/record_kib:", LookupFixture::kRecordBytes >> 10,
+                      options_.Axes(row.window.place), "/files:", dataset.files,
+                      "/mib:", dataset.file_bytes >> 20);
 }
 
 absl::Status LookupSuite::Prepare(DatasetObserver& observer) {

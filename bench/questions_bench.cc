@@ -44,7 +44,7 @@ class Question {
 
   // In every place; `more` as in ScanRowName().
   void Add(const ScanConfig& config, absl::string_view more = "") {
-    for (const ScanRow& row : scans_.InEveryPlace(config)) {
+    for (const ScanConfig& row : scans_.InEveryPlace(config)) {
       scans_.Add(rows_, family_, row, more);
     }
   }
@@ -64,7 +64,7 @@ void AskPrefetch(Question question) {
       for (const bool non_temporal : {false, true}) {
         if (distance == 0 && non_temporal) continue;
         ScanConfig config = question.Config("seq", "mmap", cache);
-        config.prefetch = {distance, non_temporal};
+        config.scan.prefetch = {distance, non_temporal};
         question.Add(config, absl::StrCat("/prefetch:", distance, "/hint:",
                                           non_temporal ? "nta" : "read"));
       }
@@ -76,15 +76,15 @@ void AskPrefetch(Question question) {
 void AskAdvice(Question question) {
   for (const CacheState cache : {kCold, kWarm}) {
     ScanConfig config = question.Config("async", "mmap", cache);
-    config.count_mapped = true;
+    config.window.count_mapped = true;
     question.Add(config, "/advice:normal");
     for (const Advice& advice : Advices()) {
       if (advice.to_mapping == nullptr) continue;
-      config.source_options.advice = &advice;
+      config.scan.source_options.advice = &advice;
       question.Add(config, absl::StrCat("/advice:", advice.name));
     }
     config = question.Config("async", "mmap_willneed", cache);
-    config.count_mapped = true;
+    config.window.count_mapped = true;
     question.Add(config, "/advice:willneed_chunks");
   }
 }
@@ -98,12 +98,12 @@ void AskReadAhead(Question question) {
     for (const Advice& advice : Advices()) {
       if (advice.to_file == nullptr) continue;
       ScanConfig inside = plain;
-      inside.source_options.advice = &advice;
+      inside.scan.source_options.advice = &advice;
       question.Add(inside, absl::StrCat("/advice:", advice.name, "/when:",
                                         advice.reads ? "inside" : "open"));
       if (!advice.reads) continue;  // it is about that open file alone
       ScanConfig before = plain;
-      before.advice_before = &advice;
+      before.window.advice_before = &advice;
       question.Add(before,
                    absl::StrCat("/advice:", advice.name, "/when:before"));
     }
@@ -116,8 +116,8 @@ void AskFill(Question question) {
                           Fill::kPopulate, Fill::kWrite}) {
     for (const absl::string_view source : {"mmap", "read"}) {
       ScanConfig config = question.Config("seq", source, kWarm);
-      config.cache.fill = fill;
-      config.count_folios = true;
+      config.window.cache.fill = fill;
+      config.window.count_folios = true;
       question.Add(config, absl::StrCat("/fill:", Name(fill)));
     }
   }
@@ -133,7 +133,7 @@ void AskOrder(Question question) {
   for (const CacheState cache : {kCold, kWarm}) {
     for (const auto& [executor, source] : kWays) {
       ScanConfig config = question.Config(executor, source, cache);
-      config.random_block_bytes = kBlockBytes;
+      config.scan.random_block_bytes = kBlockBytes;
       question.Add(config);
     }
   }
@@ -145,7 +145,7 @@ void AskStride(Question question) {
       for (const auto& [executor, source] :
            {std::pair("seq", "mmap"), {"seq", "read"}, {"async", "mmap"}}) {
         ScanConfig config = question.Config(executor, source, cache);
-        config.stride = stride;
+        config.scan.stride = stride;
         question.Add(config);
       }
     }
@@ -174,7 +174,7 @@ void AskResident(Question question) {
       if (!partly && layout == Layout::kClustered) continue;
       for (const absl::string_view source : {"mmap", "mmap_awaited"}) {
         ScanConfig config = question.Config("async", source, {percent});
-        config.cache.layout = layout;
+        config.window.cache.layout = layout;
         question.Add(config, partly ? absl::StrCat("/layout:", Name(layout))
                                     : std::string());
       }

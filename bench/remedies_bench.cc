@@ -14,7 +14,7 @@ namespace pagestall {
 namespace {
 
 // Every source on the async executor, and what it is measured against.
-bool Belongs(const ScanRow& row) {
+bool Belongs(const ScanConfig& row) {
   const absl::string_view executor = row.executor.name;
   const absl::string_view source = row.source.name;
   return executor == "async" || (executor == "threads" && source == "mmap") ||
@@ -22,7 +22,7 @@ bool Belongs(const ScanRow& row) {
 }
 
 absl::Status RegisterRows(ScanSuite& scans, Rows& rows) {
-  for (const ScanRow& row : scans.EveryRow()) {
+  for (const ScanConfig& row : scans.EveryRow()) {
     if (Belongs(row)) scans.Add(rows, "scan", row);
   }
   return absl::OkStatus();

@@ -15,37 +15,36 @@ std::string CacheAxis(CacheState state) {
 
 }  // namespace
 
-std::string ScanRowName(absl::string_view family, const ScanRow& row,
+std::string ScanRowName(absl::string_view family, const ScanConfig& row,
                         const ScanOptions& options, absl::string_view more) {
   std::string name =
       absl::StrCat(family, "/exec:", row.executor.name, "/io:", row.source.name,
-                   "/", CacheAxis(row.cache));
+                   "/", CacheAxis(row.window.cache));
   // Blocks in a random order are asked for one by one, whatever the source does
   // with a file that it reads front to back.
-  const bool in_order = row.random_block_bytes == 0;
+  const bool in_order = row.scan.random_block_bytes == 0;
   if (in_order && row.source.uses_buffer) {
     absl::StrAppend(&name,
-                    "/buffer_kib:", row.source_options.buffer_bytes >> 10);
+                    "/buffer_kib:", row.scan.source_options.buffer_bytes >> 10);
   }
   if (in_order && row.source.chunk_bytes > 0) {
-    absl::StrAppend(&name, "/chunk_kib:", row.source_options.chunk_bytes >> 10);
+    absl::StrAppend(&name,
+                    "/chunk_kib:", row.scan.source_options.chunk_bytes >> 10);
   }
   if (in_order && row.source.ahead > 0) {
-    absl::StrAppend(&name, "/ahead:", row.source_options.ahead);
+    absl::StrAppend(&name, "/ahead:", row.scan.source_options.ahead);
   }
   if (!in_order) {
-    absl::StrAppend(&name,
-                    "/order:random/block_kib:", row.random_block_bytes >> 10);
+    absl::StrAppend(
+        &name, "/order:random/block_kib:", row.scan.random_block_bytes >> 10);
   }
-  if (row.yield_bytes > 0) {
-    absl::StrAppend(&name, "/yield_kib:", row.yield_bytes >> 10);
+  if (row.scan.yield_bytes > 0) {
+    absl::StrAppend(&name, "/yield_kib:", row.scan.yield_bytes >> 10);
   }
-  absl::StrAppend(&name, more,
-                  options.data.Axes({.directory = row.directory,
-                                     .read_ahead_kib = row.read_ahead_kib}),
+  absl::StrAppend(&name, more, options.data.Axes(row.window.place),
                   "/files:", row.files,
                   "/mib:", options.data.dataset.file_bytes >> 20,
-                  "/stride:", row.stride);
+                  "/stride:", row.scan.stride);
   return name;
 }
 

@@ -1,7 +1,6 @@
 #ifndef PAGESTALL_BENCH_ROW_NAME_H_
 #define PAGESTALL_BENCH_ROW_NAME_H_
 
-#include <cstddef>
 #include <string>
 
 #include "absl/strings/string_view.h"
@@ -10,16 +9,11 @@
 
 namespace pagestall {
 
-// What a row does and in which of the directories of --data_dir.
-struct ScanRow : ScanConfig {
-  size_t directory = 0;
-};
-
 // "scan/exec:async/io:read/cache:cold/buffer_kib:64/files:8/mib:256/stride:512":
 // all that decides a row's work and nothing else. Google Benchmark appends how
 // it runs and times the row: "/iterations:1/real_time". `more` is "/key:value"s
 // that the family adds.
-std::string ScanRowName(absl::string_view family, const ScanRow& row,
+std::string ScanRowName(absl::string_view family, const ScanConfig& row,
                         const ScanOptions& options,
                         absl::string_view more = "");
 

@@ -19,8 +19,8 @@ absl::Status ScanSuite::ReadFlags() {
   return absl::OkStatus();
 }
 
-std::vector<ScanRow> ScanSuite::EveryRow() const {
-  std::vector<ScanRow> rows;
+std::vector<ScanConfig> ScanSuite::EveryRow() const {
+  std::vector<ScanConfig> rows;
   for (const Executor& executor : Executors()) {
     for (const Source& source : Sources()) {
       if (!executor.Supports(source)) continue;
@@ -31,8 +31,8 @@ std::vector<ScanRow> ScanSuite::EveryRow() const {
       for (const size_t yield_bytes : yields) {
         for (const CacheState cache : {CacheState::kCold, CacheState::kWarm}) {
           ScanConfig config = ConfigOf(executor, source, cache);
-          config.yield_bytes = yield_bytes;
-          const std::vector<ScanRow> places = InEveryPlace(config);
+          config.scan.yield_bytes = yield_bytes;
+          const std::vector<ScanConfig> places = InEveryPlace(config);
           rows.insert(rows.end(), places.begin(), places.end());
         }
       }
@@ -43,20 +43,20 @@ std::vector<ScanRow> ScanSuite::EveryRow() const {
 
 ScanConfig ScanSuite::ConfigOf(const Executor& executor, const Source& source,
                                CacheState cache) const {
-  return {.executor = executor,
-          .source = source,
-          .cache = cache,
-          .source_options = OptionsOf(source),
-          .files = options_.data.dataset.files,
-          .stride = options_.stride,
-          .slow_down_pct = SlowDownPctOf(source)};
+  return {
+      .executor = executor,
+      .source = source,
+      .window = {.cache = cache},
+      .scan = {.stride = options_.stride, .source_options = OptionsOf(source)},
+      .files = options_.data.dataset.files,
+      .slow_down_pct = SlowDownPctOf(source)};
 }
 
-std::vector<ScanRow> ScanSuite::InEveryPlace(const ScanConfig& config) const {
-  std::vector<ScanRow> rows;
+std::vector<ScanConfig> ScanSuite::InEveryPlace(ScanConfig config) const {
+  std::vector<ScanConfig> rows;
   for (const Place& place : options_.data.Places()) {
-    rows.push_back({config, place.directory});
-    rows.back().read_ahead_kib = place.read_ahead_kib;
+    config.window.place = place;
+    rows.push_back(config);
   }
   return rows;
 }
@@ -74,12 +74,12 @@ int ScanSuite::SlowDownPctOf(const Source& source) const {
 }
 
 benchmark::internal::Benchmark* ScanSuite::Add(
-    Rows& rows, absl::string_view family, const ScanRow& row,
+    Rows& rows, absl::string_view family, const ScanConfig& row,
     absl::string_view more, RowTime time, ScanRepetition repetition) {
   return rows.Add(
       ScanRowName(family, row, options_, more), time,
       [this, row, repetition = std::move(repetition)](benchmark::State& state) {
-        return repetition(state, fixtures_.In(row.directory), row);
+        return repetition(state, fixtures_.In(row.window.place), row);
       });
 }
 

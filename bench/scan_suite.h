@@ -30,14 +30,14 @@ class ScanSuite {
 
   // Every executor with every source that makes sense there, cold and warm;
   // what can yield in a coroutine, without and with. In every place.
-  std::vector<ScanRow> EveryRow() const;
+  std::vector<ScanConfig> EveryRow() const;
 
   // A scan as the flags have it, without yields.
   ScanConfig ConfigOf(const Executor& executor, const Source& source,
                       CacheState cache) const;
 
   // A row of it for each directory and read-ahead that the flags name.
-  std::vector<ScanRow> InEveryPlace(const ScanConfig& config) const;
+  std::vector<ScanConfig> InEveryPlace(ScanConfig config) const;
 
   // What the flags, or the source itself, say of its options.
   SourceOptions OptionsOf(const Source& source) const;
@@ -45,7 +45,7 @@ class ScanSuite {
   // Adds the row, whose name goes on with `more` (ScanRowName()) and whose time
   // is that of its window, or what its repetition says.
   benchmark::internal::Benchmark* Add(Rows& rows, absl::string_view family,
-                                      const ScanRow& row,
+                                      const ScanConfig& row,
                                       absl::string_view more = "") {
     return Add(rows, family, row, more, RowTime::kWall,
                [](benchmark::State& state, ScanFixture& fixture,
@@ -54,7 +54,7 @@ class ScanSuite {
                });
   }
   benchmark::internal::Benchmark* Add(Rows& rows, absl::string_view family,
-                                      const ScanRow& row,
+                                      const ScanConfig& row,
                                       absl::string_view more, RowTime time,
                                       ScanRepetition repetition);
 

@@ -66,7 +66,7 @@ absl::Status RegisterRows(ScanSuite& scans, Rows& rows) {
   }
   for (const Figure& figure : kFigures) {
     AddBaselines(figure, ms, rows);
-    for (const ScanRow& row : scans.EveryRow()) {
+    for (const ScanConfig& row : scans.EveryRow()) {
       if (!row.executor.async) continue;
       scans.Add(rows, figure.family, row, "", RowTime::kManual,
                 [figure](auto& state, auto& fixture, auto& config) {
@@ -77,7 +77,7 @@ absl::Status RegisterRows(ScanSuite& scans, Rows& rows) {
     }
   }
   // What the probe itself costs: the same scan with it and without.
-  for (ScanRow row : scans.EveryRow()) {
+  for (ScanConfig row : scans.EveryRow()) {
     if (!row.executor.async || !IsOfTheArticle(row.source)) continue;
     for (const bool probe : {true, false}) {
       row.probe = probe;

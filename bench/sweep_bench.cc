@@ -19,12 +19,12 @@ constexpr size_t kChunkKib[] = {128, 256, 512, 1024, 2048, 4096};
 constexpr size_t kAhead[] = {1, 2, 4, 8, 16};
 
 // `row` with every chunk size, and number of chunks ahead if it uses them.
-std::vector<ScanRow> Swept(ScanRow row) {
-  std::vector<ScanRow> rows;
+std::vector<ScanConfig> Swept(ScanConfig row) {
+  std::vector<ScanConfig> rows;
   for (const size_t kib : kChunkKib) {
-    row.source_options.chunk_bytes = kib << 10;
+    row.scan.source_options.chunk_bytes = kib << 10;
     for (const size_t ahead : kAhead) {
-      if (row.source.ahead > 0) row.source_options.ahead = ahead;
+      if (row.source.ahead > 0) row.scan.source_options.ahead = ahead;
       rows.push_back(row);
       if (row.source.ahead == 0) break;
     }
@@ -33,12 +33,12 @@ std::vector<ScanRow> Swept(ScanRow row) {
 }
 
 absl::Status RegisterRows(ScanSuite& scans, Rows& rows) {
-  for (const ScanRow& row : scans.EveryRow()) {
+  for (const ScanConfig& row : scans.EveryRow()) {
     if (row.executor.name != absl::string_view("async") ||
         row.source.chunk_bytes == 0) {
       continue;
     }
-    for (const ScanRow& one : Swept(row)) scans.Add(rows, "scan", one);
+    for (const ScanConfig& one : Swept(row)) scans.Add(rows, "scan", one);
   }
   return absl::OkStatus();
 }

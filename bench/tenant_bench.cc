@@ -72,13 +72,13 @@ absl::Status RegisterRows(ScanSuite& scans, Rows& rows) {
           }
           return ReportTenant(state, report, figure.quantile);
         });
-    for (const ScanRow& row : scans.EveryRow()) {
+    for (const ScanConfig& row : scans.EveryRow()) {
       if (row.executor.name != std::string("async")) continue;
       scans.Add(rows, figure.family, row, tenant, RowTime::kManual,
                 [options, figure](auto& state, auto& fixture, auto& config) {
                   Tenant guest(options);
                   ScanConfig shared = config;
-                  shared.watcher = &guest;
+                  shared.scan.watchers.push_back(&guest);
                   const auto scan = RunScan(state, fixture, shared);
                   if (!scan.ok()) return scan.status();
                   return ReportTenant(state, guest.Take(), figure.quantile);

@@ -30,9 +30,9 @@ class ScanWatcher {
 
 // What a scan sums: every `stride`-th byte (at least 1) of each file.
 struct ScanSpec {
-  std::vector<std::string> paths;
+  std::vector<std::string> paths = {};
   uint64_t stride = 512;
-  SourceOptions source_options;
+  SourceOptions source_options = {};
   // Of async executors: a coroutine lets the others run after so many bytes of
   // what it was handed at once; 0: never.
   size_t yield_bytes = 0;
@@ -41,7 +41,7 @@ struct ScanSpec {
   size_t random_block_bytes = 0;
   std::optional<Prefetch> prefetch = std::nullopt;  // front to back only
   // Of async executors; the others call none. They must outlive the scan.
-  std::vector<ScanWatcher*> watchers;
+  std::vector<ScanWatcher*> watchers = {};
 };
 
 // A scan that is ready to start: its files are open (and mapped), its executor
