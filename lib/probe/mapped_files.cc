@@ -23,7 +23,8 @@ uint64_t Bytes(absl::string_view text) {
 
 }  // namespace
 
-MappedFiles MappedFiles::Now(absl::Span<const std::string> paths) {
+MappedFiles MappedFiles::Now(absl::Span<const std::string> paths,
+                             const Process& process) {
   MappedFiles mapped;
   std::vector<std::string> resolved;  // as smaps names them
   for (const std::string& path : paths) {
@@ -31,7 +32,7 @@ MappedFiles MappedFiles::Now(absl::Span<const std::string> paths) {
     resolved.push_back(
         absl::StrCat(" ", std::filesystem::canonical(path, ignored).string()));
   }
-  std::ifstream smaps("/proc/thread-self/smaps");
+  std::ifstream smaps(process.Path("smaps"));
   bool of_ours = false;
   for (std::string line; std::getline(smaps, line);) {
     absl::string_view rest = line;

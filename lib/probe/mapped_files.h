@@ -6,12 +6,13 @@
 #include <vector>
 
 #include "absl/types/span.h"
+#include "lib/probe/process.h"
 
 namespace pagestall {
 
-// What the kernel says of this process's mappings of some files
-// (smaps, proc_pid_smaps(5)). Any thread, also when the first one of the
-// process has ended.
+// What the kernel says of a process's mappings of some files (smaps,
+// proc_pid_smaps(5)). Any thread, of this process also when the first one has
+// ended.
 struct MappedFiles {
   // VmFlags of the first of them, such as "rd sh mr mw me ms sd rr": sr and rr
   // are advice to read front to back and in no order, hg is for huge pages.
@@ -22,7 +23,8 @@ struct MappedFiles {
 
   // The files must exist. Walks the tables of all that is mapped: milliseconds
   // where that is much.
-  static MappedFiles Now(absl::Span<const std::string> paths);
+  static MappedFiles Now(absl::Span<const std::string> paths,
+                         const Process& process = {});
 };
 
 }  // namespace pagestall

@@ -8,9 +8,10 @@
 namespace pagestall {
 namespace {
 
-// A line of /proc/thread-self/status such as "VmPTE:	      40 kB".
-std::optional<uint64_t> StatusBytes(absl::string_view name) {
-  const auto line = ProcLine("/proc/thread-self/status", name);
+// A line of status such as "VmPTE:	      40 kB".
+std::optional<uint64_t> StatusBytes(const Process& process,
+                                    absl::string_view name) {
+  const auto line = ProcLine(process.Path("status"), name);
   if (!line) return std::nullopt;
   const auto kib =
       ProcNumber(absl::StripAsciiWhitespace(absl::StripSuffix(*line, " kB")));
@@ -20,9 +21,9 @@ std::optional<uint64_t> StatusBytes(absl::string_view name) {
 
 }  // namespace
 
-std::optional<uint64_t> MemoryBytes() {
-  const auto pages = StatusBytes("RssAnon:");
-  const auto tables = StatusBytes("VmPTE:");
+std::optional<uint64_t> MemoryBytes(const Process& process) {
+  const auto pages = StatusBytes(process, "RssAnon:");
+  const auto tables = StatusBytes(process, "VmPTE:");
   if (!pages || !tables) return std::nullopt;
   return *pages + *tables;
 }

@@ -4,14 +4,16 @@
 #include <cstdint>
 #include <optional>
 
+#include "lib/probe/process.h"
+
 namespace pagestall {
 
-// Memory that this process holds beyond the page cache, in bytes: its own pages
+// Memory that a process holds beyond the page cache, in bytes: its own pages
 // and the page tables of all that it has mapped (RssAnon and VmPTE,
 // proc_pid_status(5)). Not what the kernel holds for it, an io_uring say. The
 // kernel counts pages per CPU and may be some 100 KiB off. Empty where it does
-// not tell. Any thread, also when the first one of the process has ended.
-std::optional<uint64_t> MemoryBytes();
+// not tell. Any thread, of this process also when the first one has ended.
+std::optional<uint64_t> MemoryBytes(const Process& process = {});
 
 }  // namespace pagestall
 

@@ -17,10 +17,10 @@ constexpr std::chrono::microseconds kWork(100);
 
 }  // namespace
 
-ThreadTimes ThreadTimes::Now() {
+ThreadTimes ThreadTimes::Now(const Process& process) {
   ThreadTimes now;
   std::error_code error;
-  for (std::filesystem::directory_iterator task("/proc/self/task", error), end;
+  for (std::filesystem::directory_iterator task(process.tasks(), error), end;
        !error && task != end; task.increment(error)) {
     pid_t id;
     if (!absl::SimpleAtoi(task->path().filename().string(), &id)) continue;

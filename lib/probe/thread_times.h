@@ -8,13 +8,15 @@
 #include <map>
 #include <optional>
 
+#include "lib/probe/process.h"
+
 namespace pagestall {
 
-// The threads of this process, io_uring's workers among them, and the CPU time
-// that each has had (/proc/self/task, and schedstat of each). Any thread.
+// The threads of a process, io_uring's workers among them, and the CPU time
+// that each has had (the schedstat of each of its tasks, proc(5)). Any thread.
 class ThreadTimes {
  public:
-  static ThreadTimes Now();
+  static ThreadTimes Now(const Process& process = {});
 
   // How many of them have been started since `before`, or have worked since.
   // Not the calling thread. Threads that have ended are not known. Empty where

@@ -1,14 +1,18 @@
 #include "lib/probe/usage.h"
 
+#include <signal.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 #include <string>
+#include <system_error>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
@@ -32,6 +36,70 @@ std::chrono::microseconds Time(const timeval& time) {
          std::chrono::microseconds(time.tv_usec);
 }
 
+std::chrono::microseconds OwnCpuTime() {
+  struct rusage usage {};
+  getrusage(RUSAGE_SELF, &usage);
+  return Time(usage.ru_utime) + Time(usage.ru_stime);
+}
+
+// A line of proc_pid_stat(5), of a process or of one of its threads.
+class Stat {
+ public:
+  explicit Stat(const std::string& path) {
+    // The name may hold anything, also a ')'.
+    const std::string line = ProcLine(path, "").value_or("");
+    const size_t name_end = std::min(line.rfind(')'), line.size());
+    fields_ = absl::StrSplit(line.substr(name_end), ' ');
+  }
+
+  bool known() const { return fields_.size() > kSystemTime; }
+  // A main thread that has ended stays as a zombie.
+  bool is_dead() const {
+    return fields_.size() > 1 && (fields_[1] == "Z" || fields_[1] == "X");
+  }
+  int64_t minor_faults() const { return Number(kMinor); }
+  int64_t major_faults() const { return Number(kMajor); }
+  std::chrono::microseconds cpu_time() const {
+    static const int64_t ticks_per_second = sysconf(_SC_CLK_TCK);
+    return std::chrono::microseconds((Number(kUserTime) + Number(kSystemTime)) *
+                                     1'000'000 / ticks_per_second);
+  }
+
+ private:
+  // The third field comes right after the name.
+  static constexpr size_t kMinor = 8;
+  static constexpr size_t kMajor = 10;
+  static constexpr size_t kUserTime = 12;
+  static constexpr size_t kSystemTime = 13;
+
+  int64_t Number(size_t field) const {
+    return static_cast<int64_t>(ProcNumber(fields_[field]).value_or(0));
+  }
+
+  std::vector<std::string> fields_;
+};
+
+// Why a file of a thread or process that is there has not told.
+absl::Status NotReadable(const Process& process, const std::string& what) {
+  const std::string tasks = process.tasks();
+  return access(tasks.c_str(), F_OK) == 0
+             ? absl::UnavailableError(
+                   absl::StrCat(what, "cannot read ", tasks,
+                                "; raise the limit of open files (ulimit -n)"))
+             : absl::UnimplementedError(absl::StrCat(what, "no ", tasks));
+}
+
+absl::StatusOr<Stat> StatOf(const Process& process) {
+  Stat stat(process.Path("stat"));
+  const std::string what =
+      absl::StrCat("usage of process ", process.id(), ": ");
+  if (stat.is_dead() || (kill(process.id(), 0) == -1 && errno == ESRCH)) {
+    return absl::NotFoundError(what + "it has ended");
+  }
+  if (!stat.known()) return NotReadable(process, what);
+  return stat;
+}
+
 }  // namespace
 
 std::optional<uint64_t> Difference(const std::optional<uint64_t>& after,
@@ -44,54 +112,58 @@ FaultsAndSwitches FaultsAndSwitches::OfThisThread() {
   return ResourceUsage(RUSAGE_THREAD);
 }
 
-absl::StatusOr<FaultsAndSwitches> FaultsAndSwitches::OfThread(pid_t thread) {
-  if (thread == gettid()) return OfThisThread();
-  const std::string directory = absl::StrCat("/proc/self/task/", thread);
+absl::StatusOr<FaultsAndSwitches> FaultsAndSwitches::OfThread(
+    pid_t thread, const Process& process) {
+  if (process.is_this() && thread == gettid()) return OfThisThread();
   const auto number = [&](absl::string_view name) {
-    const auto line = ProcLine(directory + "/status", name);
+    const auto line = ProcLine(process.Path(thread, "status"), name);
     return line ? ProcNumber(*line) : std::nullopt;
   };
-  // The name may hold anything, also a ')'.
-  const std::string line = ProcLine(directory + "/stat", "").value_or("");
-  const size_t name_end = std::min(line.rfind(')'), line.size());
-  const std::vector<absl::string_view> fields =
-      absl::StrSplit(absl::string_view(line).substr(name_end), ' ');
-  constexpr size_t kMinor = 8;
-  constexpr size_t kMajor = 10;
+  const Stat stat(process.Path(thread, "stat"));
   const auto voluntary = number("voluntary_ctxt_switches:\t");
   const auto involuntary = number("nonvoluntary_ctxt_switches:\t");
   const std::string what =
       absl::StrCat("faults and switches of thread ", thread, ": ");
-  // A main thread that has ended stays as a zombie.
-  const bool is_dead =
-      fields.size() > 1 && (fields[1] == "Z" || fields[1] == "X");
-  if (is_dead ||
-      (syscall(SYS_tgkill, getpid(), thread, 0) == -1 && errno == ESRCH)) {
+  if (stat.is_dead() ||
+      (syscall(SYS_tgkill, process.id(), thread, 0) == -1 && errno == ESRCH)) {
     return absl::NotFoundError(what + "it has ended");
   }
-  if (fields.size() <= kMajor || !voluntary || !involuntary) {
-    return access("/proc/self/task", F_OK) == 0
-               ? absl::UnavailableError(absl::StrCat(
-                     what, "cannot read ", directory,
-                     "; raise the limit of open files (ulimit -n)"))
-               : absl::UnimplementedError(what + "no /proc/self/task");
+  if (!stat.known() || !voluntary || !involuntary) {
+    return NotReadable(process, what);
   }
-  const auto field = [&](size_t index) {
-    return static_cast<int64_t>(ProcNumber(fields[index]).value_or(0));
-  };
   return FaultsAndSwitches{
-      .major_faults = field(kMajor),
-      .minor_faults = field(kMinor),
+      .major_faults = stat.major_faults(),
+      .minor_faults = stat.minor_faults(),
       .voluntary_switches = static_cast<int64_t>(*voluntary),
       .involuntary_switches = static_cast<int64_t>(*involuntary)};
 }
 
-FaultsAndSwitches FaultsAndSwitches::OfThisProcess() {
-  return ResourceUsage(RUSAGE_SELF);
+absl::StatusOr<FaultsAndSwitches> FaultsAndSwitches::OfProcess(
+    const Process& process) {
+  if (process.is_this()) return ResourceUsage(RUSAGE_SELF);
+  const absl::StatusOr<Stat> stat = StatOf(process);
+  if (!stat.ok()) return stat.status();
+  FaultsAndSwitches sum;
+  std::error_code error;
+  for (std::filesystem::directory_iterator task(process.tasks(), error), end;
+       !error && task != end; task.increment(error)) {
+    pid_t thread;
+    if (!absl::SimpleAtoi(task->path().filename().string(), &thread)) continue;
+    const auto its = OfThread(thread, process);
+    if (its.ok()) {
+      sum = sum + *its;
+    } else if (!absl::IsNotFound(its.status())) {
+      return its.status();
+    }
+  }
+  sum.major_faults = stat->major_faults();
+  sum.minor_faults = stat->minor_faults();
+  return sum;
 }
 
-std::optional<uint64_t> DeviceReadBytes() {
-  const auto bytes = ProcLine("/proc/self/io", "read_bytes: ");
+std::optional<uint64_t> DeviceReadBytes(const Process& process) {
+  const auto bytes = ProcLine(
+      process.is_this() ? "/proc/self/io" : process.Path("io"), "read_bytes: ");
   return bytes ? ProcNumber(*bytes) : std::nullopt;
 }
 
@@ -128,17 +200,30 @@ std::optional<double> SystemUsage::StealPercent() const {
          static_cast<double>(*cpu_ticks);
 }
 
-std::chrono::microseconds ProcessCpuTime() {
-  struct rusage usage {};
-  getrusage(RUSAGE_SELF, &usage);
-  return Time(usage.ru_utime) + Time(usage.ru_stime);
+absl::StatusOr<std::chrono::microseconds> ProcessCpuTime(
+    const Process& process) {
+  if (process.is_this()) return OwnCpuTime();
+  const absl::StatusOr<Stat> stat = StatOf(process);
+  if (!stat.ok()) return stat.status();
+  return stat->cpu_time();
 }
 
 Usage Usage::Now() {
-  return {.process = FaultsAndSwitches::OfThisProcess(),
-          .cpu_time = ProcessCpuTime(),
+  return {.process = ResourceUsage(RUSAGE_SELF),
+          .cpu_time = OwnCpuTime(),
           .device_read_bytes = DeviceReadBytes(),
           .system = SystemUsage::Now()};
+}
+
+absl::StatusOr<Usage> Usage::Of(const Process& process) {
+  const auto counted = FaultsAndSwitches::OfProcess(process);
+  if (!counted.ok()) return counted.status();
+  const auto cpu_time = ProcessCpuTime(process);
+  if (!cpu_time.ok()) return cpu_time.status();
+  return Usage{.process = *counted,
+               .cpu_time = *cpu_time,
+               .device_read_bytes = DeviceReadBytes(process),
+               .system = SystemUsage::Now()};
 }
 
 FaultsAndSwitches operator+(const FaultsAndSwitches& one,

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "absl/status/statusor.h"
+#include "lib/probe/process.h"
 
 // What the kernel has counted. Now() and the like return totals since some
 // start; the difference of two is what happened in between. Any thread may call
@@ -25,24 +26,29 @@ struct FaultsAndSwitches {
   int64_t involuntary_switches = 0;  // it was preempted
 
   static FaultsAndSwitches OfThisThread();
-  // Of any thread of this process, by its gettid(2): from /proc/self/task,
-  // proc(5). NotFound when it has ended; Unimplemented where that is hidden;
-  // Unavailable where it cannot be read now.
-  static absl::StatusOr<FaultsAndSwitches> OfThread(pid_t thread);
-  // All threads, and those that have ended.
-  static FaultsAndSwitches OfThisProcess();
+  // Of any thread of a process, by its gettid(2): from its tasks in proc(5).
+  // NotFound when it has ended; Unimplemented where that is hidden; Unavailable
+  // where it cannot be read now.
+  static absl::StatusOr<FaultsAndSwitches> OfThread(
+      pid_t thread, const Process& process = {});
+  // All threads, and those that have ended; of another process without the
+  // switches of those. Errors as above.
+  static absl::StatusOr<FaultsAndSwitches> OfProcess(
+      const Process& process = {});
 };
 
-// CPU time of this process, its own and the kernel's on its behalf (user and
+// CPU time of a process, its own and the kernel's on its behalf (user and
 // system time, getrusage(2)): of all threads, those that have ended and
-// io_uring's workers among them.
-std::chrono::microseconds ProcessCpuTime();
+// io_uring's workers among them. Of another process in clock ticks of 10 ms
+// (proc_pid_stat(5)), and NotFound when it has ended.
+absl::StatusOr<std::chrono::microseconds> ProcessCpuTime(
+    const Process& process = {});
 
-// What this process had the storage layer fetch, in bytes (read_bytes of
-// /proc/self/io, proc(5)): read-ahead counts for who caused it, pages that were
-// cached do not count, nor does what a FUSE server reads. Empty where the
-// kernel or a sandbox hides it.
-std::optional<uint64_t> DeviceReadBytes();
+// What a process had the storage layer fetch, in bytes (read_bytes of
+// proc_pid_io(5)): read-ahead counts for who caused it, pages that were cached
+// do not count, nor does what a FUSE server reads. Empty where the kernel or a
+// sandbox hides it.
+std::optional<uint64_t> DeviceReadBytes(const Process& process = {});
 
 // What happened to the whole machine. Empty where the kernel does not tell, or
 // has counted backwards: the idle time in cpu_ticks may (proc_stat(5)), steal
@@ -64,7 +70,7 @@ struct SystemUsage {
   std::optional<double> StealPercent() const;
 };
 
-// What happened to this process and this machine.
+// What happened to a process and this machine.
 struct Usage {
   FaultsAndSwitches process;
   std::chrono::microseconds cpu_time{};
@@ -72,6 +78,8 @@ struct Usage {
   SystemUsage system;
 
   static Usage Now();
+  // Of another process; errors as of FaultsAndSwitches::OfProcess().
+  static absl::StatusOr<Usage> Of(const Process& process);
 };
 
 // Empty as well where it has counted backwards.
