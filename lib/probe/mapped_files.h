@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "absl/types/span.h"
-#include "lib/probe/process.h"
+#include "process.h"
 
 namespace pagestall {
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "lib/probe/process.h"
+#include "process.h"
 
 namespace pagestall {
 

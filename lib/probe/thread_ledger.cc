@@ -1,18 +1,13 @@
 #include "lib/probe/thread_ledger.h"
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <cstdlib>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "lib/file/errno_status.h"
 
 namespace pagestall {
 namespace {
@@ -20,13 +15,9 @@ namespace {
 using std::chrono::microseconds;
 using std::chrono::nanoseconds;
 
-std::optional<nanoseconds> TimeOf(clockid_t clock) {
-  struct timespec time {};
-  if (clock_gettime(clock, &time) != 0) return std::nullopt;
-  return std::chrono::seconds(time.tv_sec) + nanoseconds(time.tv_nsec);
+nanoseconds Wall() {
+  return std::chrono::steady_clock::now().time_since_epoch();
 }
-
-nanoseconds Wall() { return *TimeOf(CLOCK_MONOTONIC); }
 
 // The calling thread's; null before its first clock, and when it is ending.
 constinit thread_local ThreadLedger* current = nullptr;
@@ -106,15 +97,9 @@ bool ThreadLedger::HasEnded() {
 absl::Status ThreadLedger::Open() {
   process_ = getpid();
   thread_ = gettid();
-  absl::StatusOr<File> file =
-      File::Open("/proc/thread-self/schedstat", O_RDONLY);
-  if (!file.ok()) {
-    return absl::UnimplementedError(
-        absl::StrCat("blocked time: ", file.status().message(),
-                     "; it needs a kernel with CONFIG_SCHED_INFO"));
-  }
-  schedstat_ = *std::move(file);
-  pthread_getcpuclockid(pthread_self(), &cpu_clock_);
+  absl::StatusOr<ThreadSleep> sleep = ThreadSleep::OfThisThread();
+  if (!sleep.ok()) return sleep.status();
+  sleep_ = *std::move(sleep);
   pthread_attr_t attributes;
   if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
     void* begin = nullptr;
@@ -138,7 +123,7 @@ void ThreadLedger::End() {
 absl::Status ThreadLedger::Add(ClockBook& book) {
   const std::lock_guard lock(mutex_);
   if (books_.empty()) {
-    absl::StatusOr<Reading> now = Read();
+    const auto now = sleep_->Read(IsOfThisThread());
     if (!now.ok()) return now.status();
     last_ = *now;
     credit_ = {};
@@ -240,22 +225,14 @@ void ThreadLedger::AddWaitUntil(nanoseconds now) {
 // Ends the interval now, and begins another.
 absl::Status ThreadLedger::Settle() {
   if (has_ended_) return absl::OkStatus();
-  absl::StatusOr<Reading> now = Read();
+  const auto now = sleep_->Read(IsOfThisThread());
   if (absl::IsNotFound(now.status())) {
     has_ended_ = true;
     return absl::OkStatus();
   }
   if (!now.ok()) return now.status();
   const nanoseconds wall = now->wall - last_.wall;
-  // A thread that another has found asleep, need not have gone to sleep since.
-  const bool has_slept =
-      now->usage.voluntary_switches != last_.usage.voluntary_switches ||
-      !last_.by_itself;
-  const nanoseconds sleep = has_slept
-                                ? std::clamp(wall - (now->cpu - last_.cpu) -
-                                                 (now->queued - last_.queued),
-                                             nanoseconds(0), wall)
-                                : nanoseconds(0);
+  const nanoseconds sleep = ThreadSleep::Between(last_, *now);
   AddWaitUntil(now->wall);
   for (ClockBook* book : books_) book->Settle(wall, sleep);
   last_ = *now;
@@ -270,53 +247,6 @@ bool ThreadLedger::MayRead(nanoseconds now) {
   if (credit_ < kBetweenReadings) return false;
   credit_ -= kBetweenReadings;
   return true;
-}
-
-// The clocks are read one after another: again, if the thread was interrupted
-// between them.
-absl::StatusOr<ThreadLedger::Reading> ThreadLedger::Read() const {
-  constexpr int kTries = 4;
-  constexpr nanoseconds kUndisturbed = microseconds(20);
-  Reading reading;
-  reading.by_itself = IsOfThisThread();
-  if (!reading.by_itself) {
-    auto usage = FaultsAndSwitches::OfThread(thread_);
-    if (!usage.ok()) return usage.status();
-    reading.usage = *usage;
-  }
-  for (int i = 0; i < kTries; ++i) {
-    const nanoseconds begin = Wall();
-    if (reading.by_itself) reading.usage = FaultsAndSwitches::OfThisThread();
-    const absl::StatusOr<nanoseconds> queued = Queued();
-    if (!queued.ok()) return queued.status();
-    const auto cpu = TimeOf(cpu_clock_);
-    if (!cpu) return Ended();
-    reading.queued = *queued;
-    reading.cpu = *cpu;
-    reading.wall = Wall();
-    if (reading.wall - begin < kUndisturbed) break;
-  }
-  return reading;
-}
-
-absl::Status ThreadLedger::Ended() const {
-  return absl::NotFoundError(
-      absl::StrCat("blocked time: thread ", thread_, " has ended"));
-}
-
-// The second number of the file: nanoseconds in the run queue.
-absl::StatusOr<nanoseconds> ThreadLedger::Queued() const {
-  std::array<char, 64> text;
-  const ssize_t size = pread(schedstat_->fd(), text.data(), text.size() - 1, 0);
-  if (size == -1 && errno == ESRCH) return Ended();
-  if (size <= 0) {
-    return ErrnoStatus(size == 0 ? EIO : errno, "blocked time: read",
-                       absl::StrCat("/proc/self/task/", thread_, "/schedstat"));
-  }
-  text[static_cast<size_t>(size)] = '\0';
-  char* second = nullptr;
-  std::strtoull(text.data(), &second, 10);
-  return nanoseconds(std::strtoull(second, nullptr, 10));
 }
 
 }  // namespace pagestall

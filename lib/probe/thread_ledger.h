@@ -2,7 +2,6 @@
 #define PAGESTALL_LIB_PROBE_THREAD_LEDGER_H_
 
 #include <sys/types.h>
-#include <time.h>
 
 #include <atomic>
 #include <chrono>
@@ -14,7 +13,7 @@
 
 #include "absl/status/statusor.h"
 #include "blocked_clock.h"
-#include "lib/file/file.h"
+#include "thread_sleep.h"
 #include "usage.h"
 
 namespace pagestall {
@@ -86,14 +85,6 @@ class ThreadLedger {
   void Poll(const EpollWait& wait);
 
  private:
-  // What the thread has done with its time so far.
-  struct Reading {
-    std::chrono::nanoseconds wall{0};
-    std::chrono::nanoseconds cpu{0};
-    std::chrono::nanoseconds queued{0};
-    FaultsAndSwitches usage;
-    bool by_itself = true;
-  };
   struct Owner;
 
   ThreadLedger() = default;
@@ -109,14 +100,10 @@ class ThreadLedger {
   absl::Status LockAndSettle(std::unique_lock<std::mutex>& lock);
   absl::Status Settle();
   bool MayRead(std::chrono::nanoseconds now);
-  absl::StatusOr<Reading> Read() const;
-  absl::StatusOr<std::chrono::nanoseconds> Queued() const;
-  absl::Status Ended() const;  // NotFound
 
   pid_t process_ = 0;
   pid_t thread_ = 0;
-  clockid_t cpu_clock_ = 0;
-  std::optional<File> schedstat_;
+  std::optional<ThreadSleep> sleep_;
   uintptr_t stack_begin_ = 0;
   uintptr_t stack_end_ = 0;
 
@@ -125,7 +112,7 @@ class ThreadLedger {
   std::mutex mutex_;  // for the rest
   std::vector<ClockBook*> books_;
   bool has_ended_ = false;
-  Reading last_;  // begins the interval under way
+  ThreadSleep::Reading last_;  // begins the interval under way
   std::optional<EpollWait> wait_;
   std::chrono::nanoseconds wait_began_{0};
   // Time that has passed and was not spent on readings.

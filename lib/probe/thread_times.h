@@ -8,7 +8,7 @@
 #include <map>
 #include <optional>
 
-#include "lib/probe/process.h"
+#include "process.h"
 
 namespace pagestall {
 

@@ -8,7 +8,7 @@
 #include <optional>
 
 #include "absl/status/statusor.h"
-#include "lib/probe/process.h"
+#include "process.h"
 
 // What the kernel has counted. Now() and the like return totals since some
 // start; the difference of two is what happened in between. Any thread may call

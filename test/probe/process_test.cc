@@ -11,10 +11,12 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "lib/probe/mapped_files.h"
 #include "lib/probe/memory.h"
+#include "lib/probe/thread_sleep.h"
 #include "lib/probe/thread_times.h"
 #include "lib/probe/usage.h"
 #include "test/status_matchers.h"
@@ -132,6 +134,35 @@ TEST(Process, OfAnotherIsReadFromOutside) {
   EXPECT_EQ(MappedFiles::Now(paths, process).mapped_bytes, kPageBytes);
   EXPECT_EQ(MappedFiles::Now(paths).mapped_bytes, 0u) << "by this process";
   child.End();
+}
+
+TEST(Process, ThreadThatSleepsIsSeenFromOutside) {
+  const TemporaryDirectory directory;
+  Child child(directory.Write("file", std::vector<uint8_t>(kPageBytes, 1)));
+  const Process process(child.id());
+  const auto thread = ThreadSleep::Of(child.id(), process);
+  if (absl::IsUnimplemented(thread.status())) {
+    child.End();
+    GTEST_SKIP() << thread.status();
+  }
+  ASSERT_THAT(thread, IsOk());
+  const auto before = thread->Read();
+  std::this_thread::sleep_for(kWork);
+  const auto asleep = thread->Read();
+  child.HaveItWork();
+  const auto awake = thread->Read();
+  child.End();
+  ASSERT_THAT(before, IsOk());
+  ASSERT_THAT(asleep, IsOk());
+  ASSERT_THAT(awake, IsOk());
+  const auto slept = ThreadSleep::Between(*before, *asleep);
+  EXPECT_GE(slept, (asleep->wall - before->wall) / 2);
+  EXPECT_LE(slept, asleep->wall - before->wall);
+  // It worked for that long.
+  EXPECT_LE(ThreadSleep::Between(*asleep, *awake),
+            awake->wall - asleep->wall - kWork / 2);
+  EXPECT_TRUE(absl::IsNotFound(thread->Read().status()));
+  EXPECT_TRUE(absl::IsNotFound(ThreadSleep::Of(child.id(), process).status()));
 }
 
 TEST(Process, ThatHasEndedIsNotFound) {
