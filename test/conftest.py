@@ -15,6 +15,10 @@ BUILD = pathlib.Path(os.environ.get("PAGESTALL_BUILD_DIR", ROOT / "build/release
 # Before a binary of another architecture.
 EMULATOR = os.environ.get("PAGESTALL_EMULATOR", "").split()
 
+BENCHES = sorted(path.stem for path in (ROOT / "bench").glob("*_bench.cc"))
+# Those that read the dataset.
+DATASET_BENCHES = [name for name in BENCHES if name != "kernel_bench"]
+
 SLOWFS_NOT_AVAILABLE = 3  # its exit code where FUSE cannot be mounted
 
 NOTHING_MEASURED = "nothing was measured: no row is available here, each says why\n"

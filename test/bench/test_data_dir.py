@@ -8,9 +8,8 @@ import subprocess
 
 import pytest
 
-from conftest import BUILD, SMALL, Binary
+from conftest import BUILD, DATASET_BENCHES, SMALL, Binary
 
-BINARIES = ["article_bench", "lookup_bench", "questions_bench", "remedies_bench", "stall_bench", "sweep_bench", "tenant_bench"]
 
 def rows(binary, *flags):
     return subprocess.run(
@@ -25,7 +24,7 @@ def labels(data_dir):
     return list(dict.fromkeys(found))
 
 
-@pytest.mark.parametrize("binary", BINARIES)
+@pytest.mark.parametrize("binary", DATASET_BENCHES)
 def test_each_row_of_the_dataset_is_there_once_per_directory(binary):
     alone = rows(binary)
     assert not any("/dir:" in row for row in alone)

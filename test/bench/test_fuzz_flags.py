@@ -11,15 +11,10 @@ import pytest
 
 pytest.importorskip("hypothesis")
 
-from conftest import BUILD
+from conftest import BENCHES, BUILD
 from fuzzing import budget
 from hypothesis import example, given
 from hypothesis import strategies as st
-
-BINARIES = [
-    "article_bench", "kernel_bench", "lookup_bench", "questions_bench", "remedies_bench",
-    "stall_bench", "sweep_bench", "tenant_bench",
-]  # fmt: skip
 
 # Would run the rows, or write a file of any name.
 NOT_TRIED = {"benchmark_list_tests", "benchmark_out"}
@@ -62,7 +57,7 @@ def check(done, value):
 
 
 @budget(100)
-@given(st.sampled_from(BINARIES), st.integers(0, 99), VALUES)
+@given(st.sampled_from(BENCHES), st.integers(0, 99), VALUES)
 @example("kernel_bench", "mib", b"9223372036854775807")
 def test_any_value_of_a_flag_is_taken_or_refused(scratch, name, flag, value):
     known = flags(name)

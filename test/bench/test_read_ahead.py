@@ -8,9 +8,8 @@ import subprocess
 
 import pytest
 
-from conftest import BUILD, NOTHING_MEASURED, SMALL, Binary, wait_until
+from conftest import BUILD, DATASET_BENCHES, NOTHING_MEASURED, SMALL, Binary, wait_until
 
-BINARIES = ["article_bench", "lookup_bench", "questions_bench", "remedies_bench", "stall_bench", "sweep_bench", "tenant_bench"]
 NOBODY = 65534
 RECORDS = pathlib.Path("/run/pagestall")
 
@@ -64,7 +63,7 @@ def rows(binary, *flags):
     ).stdout.splitlines()  # fmt: skip
 
 
-@pytest.mark.parametrize("binary", BINARIES)
+@pytest.mark.parametrize("binary", DATASET_BENCHES)
 def test_each_row_of_the_dataset_is_there_once_per_value(binary):
     expected = []
     for row in rows(binary):
