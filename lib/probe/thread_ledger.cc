@@ -23,11 +23,35 @@ nanoseconds Wall() {
 constinit thread_local ThreadLedger* current = nullptr;
 constinit thread_local bool is_ending = false;
 
+// Within a call of any ledger, whose mutex a signal's handler would wait for.
+constinit thread_local bool is_inside = false;
+
 // Another thread may hold the ledger's mutex, which no child inherits.
-[[maybe_unused]] const int kForks =
-    pthread_atfork(nullptr, nullptr, [] { current = nullptr; });
+[[maybe_unused]] const int kForks = pthread_atfork(nullptr, nullptr, [] {
+  current = nullptr;
+  is_inside = false;
+});
 
 }  // namespace
+
+class ThreadLedger::Lock {
+ public:
+  explicit Lock(std::mutex& mutex) : mutex_(mutex) {
+    is_inside = true;
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    mutex_.lock();
+  }
+  ~Lock() {
+    mutex_.unlock();
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    is_inside = false;
+  }
+  Lock(const Lock&) = delete;
+  Lock& operator=(const Lock&) = delete;
+
+ private:
+  std::mutex& mutex_;
+};
 
 bool ClockBook::IsNews(uintptr_t reach) const {
   return !is_given_ && (!epoll_ || reach > reach_);
@@ -80,7 +104,7 @@ absl::StatusOr<std::shared_ptr<ThreadLedger>> ThreadLedger::OfThisThread() {
 }
 
 ThreadLedger* ThreadLedger::OfThisThreadIfUsed() {
-  ThreadLedger* const ledger = current;
+  ThreadLedger* const ledger = is_inside ? nullptr : current;
   return ledger != nullptr && ledger->clocks_ > 0 ? ledger : nullptr;
 }
 
@@ -88,7 +112,7 @@ bool ThreadLedger::IsOfThisThread() const { return this == current; }
 
 bool ThreadLedger::HasEnded() {
   if (process_ != getpid()) return true;
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   // A main thread ends without a word (pthread_exit(3) in main()): it is asked.
   if (!has_ended_ && thread_ == process_) Settle().IgnoreError();
   return has_ended_;
@@ -114,14 +138,14 @@ absl::Status ThreadLedger::Open() {
 
 void ThreadLedger::End() {
   if (process_ != getpid()) return;
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   Settle().IgnoreError();  // of itself it can be read
   has_ended_ = true;
   current = nullptr;
 }
 
 absl::Status ThreadLedger::Add(ClockBook& book) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   if (books_.empty()) {
     const auto now = sleep_->Read(IsOfThisThread());
     if (!now.ok()) return now.status();
@@ -139,34 +163,34 @@ absl::Status ThreadLedger::Add(ClockBook& book) {
 
 void ThreadLedger::Remove(ClockBook& book) {
   if (process_ != getpid()) return;
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   clocks_ -= static_cast<int>(std::erase(books_, &book));
 }
 
-absl::Status ThreadLedger::LockAndSettle(std::unique_lock<std::mutex>& lock) {
+absl::Status ThreadLedger::LockAndSettle(std::optional<Lock>& lock) {
   if (process_ != getpid()) {
     return absl::FailedPreconditionError(
         absl::StrCat("blocked time: thread ", thread_, " is one of process ",
                      process_, ", of which this is a child (fork(2))"));
   }
-  lock.lock();
+  lock.emplace(mutex_);
   return Settle();
 }
 
 absl::StatusOr<BlockedTime> ThreadLedger::Blocked(ClockBook& book) {
-  std::unique_lock lock(mutex_, std::defer_lock);
+  std::optional<Lock> lock;
   if (absl::Status status = LockAndSettle(lock); !status.ok()) return status;
   return book.blocked();
 }
 
 absl::StatusOr<FaultsAndSwitches> ThreadLedger::Usage(ClockBook& book) {
-  std::unique_lock lock(mutex_, std::defer_lock);
+  std::optional<Lock> lock;
   if (absl::Status status = LockAndSettle(lock); !status.ok()) return status;
   return last_.usage - book.usage_at_start;
 }
 
 std::optional<EpollWait> ThreadLedger::BeginWait(const EpollWait& wait) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   Learn(wait);
   nanoseconds now = Wall();
   if (MayRead(now)) {
@@ -180,7 +204,7 @@ std::optional<EpollWait> ThreadLedger::BeginWait(const EpollWait& wait) {
 }
 
 void ThreadLedger::EndWait(const std::optional<EpollWait>& outer) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   const nanoseconds now = Wall();
   AddWaitUntil(now);
   wait_ = outer;
@@ -188,7 +212,7 @@ void ThreadLedger::EndWait(const std::optional<EpollWait>& outer) {
 }
 
 void ThreadLedger::Poll(const EpollWait& wait) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   Learn(wait);
 }
 

@@ -65,7 +65,8 @@ class ThreadLedger {
  public:
   // The calling thread's.
   static absl::StatusOr<std::shared_ptr<ThreadLedger>> OfThisThread();
-  // The same if it has clocks, else null. Allocates nothing.
+  // The same if it has clocks, else null, as for a signal's handler that
+  // interrupts a call of a ledger: its waits are not seen. Allocates nothing.
   static ThreadLedger* OfThisThreadIfUsed();
 
   bool IsOfThisThread() const;
@@ -86,6 +87,7 @@ class ThreadLedger {
 
  private:
   struct Owner;
+  class Lock;
 
   ThreadLedger() = default;
   static Owner& OwnerOfThisThread();
@@ -97,7 +99,7 @@ class ThreadLedger {
   void Learn(const EpollWait& wait);
   void AddWaitUntil(std::chrono::nanoseconds now);
   // OK, with the interval ended now; an error in another process.
-  absl::Status LockAndSettle(std::unique_lock<std::mutex>& lock);
+  absl::Status LockAndSettle(std::optional<Lock>& lock);
   absl::Status Settle();
   bool MayRead(std::chrono::nanoseconds now);
 

@@ -281,6 +281,25 @@ TEST_F(BlockedClockTest, WaitInASignalsHandlerDoesNotEndTheInterruptedOne) {
   sigaction(SIGUSR1, &before, nullptr);
 }
 
+TEST_F(BlockedClockTest, WaitInASignalsHandlerDoesNotWaitForTheReadingsEnd) {
+  struct sigaction action {};
+  action.sa_handler = [](int) { WaitOnADescriptorOfItsOwn(1ms); };
+  action.sa_flags = SA_RESTART;
+  struct sigaction before {};
+  sigaction(SIGUSR1, &action, &before);
+  {
+    const std::jthread sender(
+        [self = pthread_self()](const std::stop_token& stop) {
+          while (!stop.stop_requested()) {
+            pthread_kill(self, SIGUSR1);
+            std::this_thread::sleep_for(2ms);
+          }
+        });
+    while (Passed() < 300ms) EXPECT_THAT(clock_->Elapsed(), IsOk());
+  }
+  sigaction(SIGUSR1, &before, nullptr);
+}
+
 // In a process of its own.
 TEST_F(BlockedClockTest, MainThreadThatHasEndedIsMeasuredNoMore) {
   const pid_t child = fork();
