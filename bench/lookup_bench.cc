@@ -70,7 +70,7 @@ absl::Status LookupSuite::RegisterRows(Rows& rows) {
                         .coroutines = static_cast<size_t>(coroutines)};
   };
   for (const Source& source : Sources()) {
-    if (source.open_async == nullptr) continue;
+    if (!source.opens_async()) continue;
     for (const Popularity popularity :
          {Popularity::kUniform, Popularity::kZipf}) {
       for (const int resident_pct : kResidentPct) {

@@ -1,6 +1,7 @@
 #include "bench/row_name.h"
 
 #include "absl/strings/str_cat.h"
+#include "lib/source/table.h"
 
 namespace pagestall {
 namespace {
@@ -22,21 +23,11 @@ std::string ScanRowName(absl::string_view family, const ScanConfig& row,
                    "/", CacheAxis(row.window.cache));
   // Blocks in a random order are asked for one by one, whatever the source does
   // with a file that it reads front to back.
-  const bool in_order = row.scan.random_block_bytes == 0;
-  if (in_order && row.source.uses_buffer) {
-    absl::StrAppend(&name,
-                    "/buffer_kib:", row.scan.source_options.buffer_bytes >> 10);
-  }
-  if (in_order && row.source.chunk_bytes > 0) {
-    absl::StrAppend(&name,
-                    "/chunk_kib:", row.scan.source_options.chunk_bytes >> 10);
-  }
-  if (in_order && row.source.ahead > 0) {
-    absl::StrAppend(&name, "/ahead:", row.scan.source_options.ahead);
-  }
-  if (!in_order) {
+  if (row.scan.random_block_bytes > 0) {
     absl::StrAppend(
         &name, "/order:random/block_kib:", row.scan.random_block_bytes >> 10);
+  } else {
+    absl::StrAppend(&name, OptionAxes(row.source, row.scan.source_options));
   }
   if (row.scan.yield_bytes > 0) {
     absl::StrAppend(&name, "/yield_kib:", row.scan.yield_bytes >> 10);

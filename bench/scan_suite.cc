@@ -23,7 +23,7 @@ std::vector<ScanConfig> ScanSuite::EveryRow() const {
   std::vector<ScanConfig> rows;
   for (const Executor& executor : Executors()) {
     for (const Source& source : Sources()) {
-      if (!executor.Supports(source)) continue;
+      if (!executor.supports(source)) continue;
       std::vector<size_t> yields = {0};
       if (executor.async && source.can_yield && options_.yield_bytes > 0) {
         yields.push_back(options_.yield_bytes);

@@ -28,7 +28,7 @@ inline std::vector<Pair> EveryPair() {
   std::vector<Pair> pairs;
   for (const Executor& executor : Executors()) {
     for (const Source& source : Sources()) {
-      if (executor.Supports(source)) pairs.emplace_back(executor, source);
+      if (executor.supports(source)) pairs.emplace_back(executor, source);
     }
   }
   return pairs;

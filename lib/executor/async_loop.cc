@@ -26,7 +26,7 @@ absl::Status AsyncLoop::Open(const Source& source,
                              const SourceOptions& options) {
   for (const std::string& path : paths) {
     absl::StatusOr<std::unique_ptr<AsyncSource>> opened =
-        source.open_async(path, options, environment_);
+        source.openers->async(path, options, environment_);
     if (!opened.ok()) return opened.status();
     sources_.push_back(*std::move(opened));
   }

@@ -117,7 +117,7 @@ absl::StatusOr<std::unique_ptr<Scan>> PrepareBlocking(const Source& source,
         std::vector<std::unique_ptr<BlockingSource>> sources;
         for (const std::string& path : spec.paths) {
           absl::StatusOr<std::unique_ptr<BlockingSource>> opened =
-              source.open_blocking(path, spec.source_options);
+              source.openers->blocking(path, spec.source_options);
           if (!opened.ok()) return opened.status();
           sources.push_back(*std::move(opened));
         }

@@ -4,13 +4,20 @@
 #include "lib/executor/blocking.h"
 
 namespace pagestall {
+namespace {
+
+bool OpensBlocking(const Source& source) { return source.opens_blocking(); }
+
+bool OpensAsync(const Source& source) { return source.opens_async(); }
+
+}  // namespace
 
 absl::Span<const Executor> Executors() {
   static constexpr Executor kExecutors[] = {
-      {"seq", "one thread", false, PrepareSeq},
-      {"threads", "{} threads", false, PrepareThreads},
-      {"async", "{} coroutines", true, PrepareAsync},
-      {"async_seq", "one coroutine", true, PrepareAsyncSeq},
+      {"seq", "one thread", false, OpensBlocking, PrepareSeq},
+      {"threads", "{} threads", false, OpensBlocking, PrepareThreads},
+      {"async", "{} coroutines", true, OpensAsync, PrepareAsync},
+      {"async_seq", "one coroutine", true, OpensAsync, PrepareAsyncSeq},
   };
   return kExecutors;
 }

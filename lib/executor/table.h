@@ -15,15 +15,13 @@ struct Executor {
   const char* name;   // [a-z0-9_], as in a row's exec:<name>
   const char* words;  // what runs the sums, for a person; {}: of how many files
   bool async;         // runs async sources, and calls the scan's watchers
-  // Opens every file of a source that it supports. The scan refers to nothing
-  // of the arguments but the watchers.
+  // Whether it can open files by a source, whatever this machine has.
+  bool (*supports)(const Source& source);
+  // Opens every file of a source that it supports. Unimplemented and
+  // PermissionDenied where this machine lacks what that takes. The scan refers
+  // to nothing of the arguments but the watchers.
   absl::StatusOr<std::unique_ptr<Scan>> (*prepare)(const Source& source,
                                                    const ScanSpec& spec);
-
-  bool Supports(const Source& source) const {
-    return async ? source.open_async != nullptr
-                 : source.open_blocking != nullptr;
-  }
 };
 
 // Every executor there is, in the order of rows and reports.

@@ -70,13 +70,28 @@ struct SourceOptions {
   const Advice* advice = nullptr;
 };
 
-// One way of reading a file: a line of the table in source/table.cc. An opener
-// opens the file and makes everything ready, so that what remains for Next() is
-// the work to be measured. An opener that is null says that the source makes no
-// sense there.
+// How the executors of this library open a file by a source, and make
+// everything ready, so that what remains for Next() is the work to be measured.
+// Null where the source makes no sense.
+struct Openers {
+  absl::StatusOr<std::unique_ptr<BlockingSource>> (*blocking)(
+      const std::string& path, const SourceOptions& options) = nullptr;
+  absl::StatusOr<std::unique_ptr<AsyncSource>> (*async)(
+      const std::string& path, const SourceOptions& options,
+      AsyncEnvironment& environment) = nullptr;
+};
+
+// Those of a source, to point to.
+template <auto kBlocking, auto kAsync>
+inline constexpr Openers kOpeners = {.blocking = kBlocking, .async = kAsync};
+template <auto kAsync>
+inline constexpr Openers kAsyncOpener = {.async = kAsync};
+
+// One way of reading a file, whoever reads: a line of the table in
+// source/table.cc.
 struct Source {
   const char* name;          // [a-z0-9_], as in a row's io:<name>
-  const char* words;         // what it does, for a person
+  const char* words = "";    // what it does, for a person
   bool uses_buffer = false;  // SourceOptions::buffer_bytes decides its work
   // In a coroutine, hands out more at once than others on its executor should
   // have to wait for.
@@ -84,11 +99,15 @@ struct Source {
   // The best SourceOptions::chunk_bytes and ahead; 0: it does not use them.
   size_t chunk_bytes = 0;
   size_t ahead = 0;
-  absl::StatusOr<std::unique_ptr<BlockingSource>> (*open_blocking)(
-      const std::string& path, const SourceOptions& options) = nullptr;
-  absl::StatusOr<std::unique_ptr<AsyncSource>> (*open_async)(
-      const std::string& path, const SourceOptions& options,
-      AsyncEnvironment& environment) = nullptr;
+  // Of the executors of this library; another one says itself what it can open.
+  const Openers* openers = nullptr;
+
+  bool opens_blocking() const {
+    return openers != nullptr && openers->blocking != nullptr;
+  }
+  bool opens_async() const {
+    return openers != nullptr && openers->async != nullptr;
+  }
 };
 
 }  // namespace pagestall

@@ -1,6 +1,8 @@
 #ifndef PAGESTALL_LIB_SOURCE_TABLE_H_
 #define PAGESTALL_LIB_SOURCE_TABLE_H_
 
+#include <string>
+
 #include "absl/types/span.h"
 #include "lib/source/source.h"
 
@@ -8,6 +10,10 @@ namespace pagestall {
 
 // Every source there is, in the order of rows and reports.
 absl::Span<const Source> Sources();
+
+// Which options decide the source's work, as axes of a row's name:
+// "/chunk_kib:1024/ahead:3".
+std::string OptionAxes(const Source& source, const SourceOptions& options);
 
 }  // namespace pagestall
 

@@ -101,9 +101,9 @@ void RunScan(const std::string& executor, const Source& source) {
   FAIL() << "no executor " << executor;
 }
 
-constexpr Source kMeeting = {.name = "meeting",
-                             .open_blocking = MeetingBlocking::Open,
-                             .open_async = MeetingAsync::Open};
+constexpr Source kMeeting = {
+    .name = "meeting",
+    .openers = &kOpeners<MeetingBlocking::Open, MeetingAsync::Open>};
 
 TEST(Executors, SeqRunsOneFileAfterAnotherOnTheCaller) {
   RunScan("seq", kMeeting);
@@ -131,7 +131,8 @@ TEST(Executors, AsyncSeqRunsOneFileAfterAnotherOnTheCaller) {
 
 TEST(Offloaded, RunsTheSourceOnOtherThreadsAllAtOnce) {
   constexpr Source kOffloaded = {
-      .name = "offloaded", .open_async = Offloaded<MeetingBlocking>::Open};
+      .name = "offloaded",
+      .openers = &kAsyncOpener<Offloaded<MeetingBlocking>::Open>};
   RunScan("async", kOffloaded);
   EXPECT_TRUE(all_at_once);
   EXPECT_TRUE(left_the_caller);

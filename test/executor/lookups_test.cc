@@ -122,7 +122,7 @@ class LookupsBy : public testing::TestWithParam<Source> {
  protected:
   void SetUp() override {
     for (const Executor& executor : Executors()) {
-      if (executor.Supports(GetParam()) && executor.async) {
+      if (executor.supports(GetParam()) && executor.async) {
         SKIP_UNLESS_AVAILABLE(executor, GetParam());
       }
     }
@@ -216,7 +216,7 @@ TEST_P(LookupsBy, ThoseThatNeverRunAreJustClosed) {
 std::vector<Source> AsyncSources() {
   std::vector<Source> sources;
   for (const Source& source : Sources()) {
-    if (source.open_async != nullptr) sources.push_back(source);
+    if (source.opens_async()) sources.push_back(source);
   }
   return sources;
 }
@@ -228,9 +228,10 @@ INSTANTIATE_TEST_SUITE_P(Every, LookupsBy, testing::ValuesIn(AsyncSources()),
 
 TEST(Lookups, TouchBytesWhereTheSourceSays) {
   for (const bool on_pool : {false, true}) {
-    const Source source{.name = "told",
-                        .open_async = on_pool ? ToldSource::Open<true>
-                                              : ToldSource::Open<false>};
+    const Source source{
+        .name = "told",
+        .openers = on_pool ? &kAsyncOpener<ToldSource::Open<true>>
+                           : &kAsyncOpener<ToldSource::Open<false>>};
     LookupSpec spec = Repeated(100, 4);
     std::atomic<int> on_caller = 0;
     const auto caller = std::this_thread::get_id();
@@ -246,7 +247,8 @@ TEST(Lookups, TouchBytesWhereTheSourceSays) {
 }
 
 TEST(Lookups, EachCoroutineHasItsOwnAlignedBuffer) {
-  const Source source{.name = "told", .open_async = ToldSource::Open<false>};
+  const Source source{.name = "told",
+                      .openers = &kAsyncOpener<ToldSource::Open<false>>};
   LookupSpec spec = Repeated(100, 4);
   std::vector<const uint8_t*> buffers;
   spec.check = [&](const Lookup& /*lookup*/, Chunk bytes) {
@@ -265,7 +267,8 @@ TEST(Lookups, EachCoroutineHasItsOwnAlignedBuffer) {
 }
 
 TEST(Lookups, AsManyAreUnderWayAtOnceAsThereAreCoroutines) {
-  const Source source{.name = "slow", .open_async = SlowSource::Open};
+  const Source source{.name = "slow",
+                      .openers = &kAsyncOpener<SlowSource::Open>};
   under_way = most_under_way = 0;
   auto lookups = Lookups::Prepare(source, Repeated(100, 7));
   ASSERT_THAT(lookups, IsOk());
@@ -276,7 +279,8 @@ TEST(Lookups, AsManyAreUnderWayAtOnceAsThereAreCoroutines) {
 // A lookup that has to wait until others have slept on the executor is late,
 // like a request of a service.
 TEST(Lookups, LatencyIncludesTheWaitForTheExecutor) {
-  const Source source{.name = "sleeping", .open_async = SleepingSource::Open};
+  const Source source{.name = "sleeping",
+                      .openers = &kAsyncOpener<SleepingSource::Open>};
   auto lookups = Lookups::Prepare(source, Repeated(50, 5));
   ASSERT_THAT(lookups, IsOk());
   const auto begin = std::chrono::steady_clock::now();
@@ -290,7 +294,8 @@ TEST(Lookups, LatencyIncludesTheWaitForTheExecutor) {
 }
 
 TEST(Lookups, FirstErrorEndsThem) {
-  const Source source{.name = "told", .open_async = ToldSource::Open<false>};
+  const Source source{.name = "told",
+                      .openers = &kAsyncOpener<ToldSource::Open<false>>};
   LookupSpec spec = Repeated(1000, 4);
   int checked = 0;
   spec.check = [&](const Lookup& /*lookup*/, Chunk /*bytes*/) {
@@ -318,7 +323,8 @@ TEST(Lookups, WatchersHearTheBeginAndTheEndOnce) {
     int begins = 0;
     int ends = 0;
   } watcher;
-  const Source source{.name = "told", .open_async = ToldSource::Open<false>};
+  const Source source{.name = "told",
+                      .openers = &kAsyncOpener<ToldSource::Open<false>>};
   LookupSpec spec = Repeated(20, 3);
   spec.check = [&](const Lookup& /*lookup*/, Chunk /*bytes*/) {
     ++watcher.checked;
@@ -333,7 +339,8 @@ TEST(Lookups, WatchersHearTheBeginAndTheEndOnce) {
 }
 
 TEST(Lookups, NoneIsNoLatency) {
-  const Source source{.name = "told", .open_async = ToldSource::Open<false>};
+  const Source source{.name = "told",
+                      .openers = &kAsyncOpener<ToldSource::Open<false>>};
   auto lookups = Lookups::Prepare(source, Repeated(0, 3));
   ASSERT_THAT(lookups, IsOk());
   const auto latencies = (*lookups)->Run();

@@ -120,7 +120,7 @@ TEST_P(ReadError, LeavesWhatIsReadAfterwardsAlone) {
 }
 
 TEST_P(ReadError, OfALookupNamesFileByteAndCause) {
-  if (source().open_async == nullptr) {
+  if (!source().opens_async()) {
     GTEST_SKIP() << "is not awaited, so it has no lookups";
   }
   constexpr size_t kRecord = 4096;

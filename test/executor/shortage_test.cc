@@ -73,8 +73,10 @@ namespace {
 
 using testing::StartsWith;
 
-constexpr Source kGreedy = {.name = "greedy", .open_async = GreedySource::Open};
-constexpr Source kQuiet = {.name = "quiet", .open_blocking = QuietSource::Open};
+constexpr Source kGreedy = {.name = "greedy",
+                            .openers = &kAsyncOpener<GreedySource::Open>};
+constexpr Source kQuiet = {.name = "quiet",
+                           .openers = &kOpeners<QuietSource::Open, nullptr>};
 
 ScanSpec Spec(std::vector<std::string> paths,
               std::vector<ScanWatcher*> watchers = {}) {
