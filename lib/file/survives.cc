@@ -2,14 +2,18 @@
 
 #include <sched.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstddef>
+#include <cstdio>
+#include <new>
 #include <vector>
 
 #include "absl/cleanup/cleanup.h"
@@ -24,13 +28,14 @@ namespace {
 
 constexpr size_t kStackBytes = size_t{64} << 10;
 
-// What the child tells by the memory that it shares. Its end may be told to
-// another thread, that waits for any child (__WALL, waitpid(2)).
+// In memory that the child has as well. Its end may be told to another thread,
+// that waits for any child (__WALL, waitpid(2)).
 struct Question {
-  absl::FunctionRef<void()> calls;
+  absl::FunctionRef<void(Answers&)> calls;
   bool no_core;  // to be asked for first
   volatile bool begun = false;
   volatile bool ended = false;
+  Answers answers{};
 };
 
 int Ask(void* asked) {
@@ -41,9 +46,21 @@ int Ask(void* asked) {
     syscall(SYS_prlimit64, 0, RLIMIT_CORE, &none, nullptr);
   }
   question.begun = true;
-  question.calls();
+  question.calls(question.answers);
   question.ended = true;
   return 0;
+}
+
+// Before "coredump: Limit coredumps to a single thread group" (Linux 5.16).
+bool KernelEndsWhoSharesMemory() {
+  utsname kernel{};
+  int major = 0;
+  int minor = 0;
+  if (uname(&kernel) != 0 ||
+      std::sscanf(kernel.release, "%d.%d", &major, &minor) != 2) {
+    return true;
+  }
+  return major < 5 || (major == 5 && minor < 16);
 }
 
 // Whether a child would be in this process's namespace of processes, which is
@@ -62,10 +79,19 @@ bool ChildrenAreOfThisNamespace() {
 
 }  // namespace
 
-bool SurvivesCalls(absl::FunctionRef<void()> calls) {
+bool SurvivesCalls(absl::FunctionRef<void(Answers&)> calls, Answers& answers) {
+  return SurvivesCalls(calls, answers, !KernelEndsWhoSharesMemory());
+}
+
+bool SurvivesCalls(absl::FunctionRef<void(Answers&)> calls, Answers& answers,
+                   bool share_memory) {
   const int saved = errno;
   const absl::Cleanup restore_errno = [saved] { errno = saved; };
   if (!ChildrenAreOfThisNamespace()) return true;
+  void* const memory = mmap(nullptr, sizeof(Question), PROT_READ | PROT_WRITE,
+                            MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return true;
+  const absl::Cleanup unmap = [memory] { munmap(memory, sizeof(Question)); };
   std::vector<std::max_align_t> stack(kStackBytes / sizeof(std::max_align_t));
   // No handler of this process may run in the child, but one that answers what
   // the sandbox catches, where it may here.
@@ -74,17 +100,19 @@ bool SurvivesCalls(absl::FunctionRef<void()> calls) {
   pthread_sigmask(SIG_SETMASK, nullptr, &former);
   sigfillset(&all);
   if (sigismember(&former, SIGSYS) == 0) sigdelset(&all, SIGSYS);
+  const int shared = CLONE_FILES | CLONE_FS | (share_memory ? CLONE_VM : 0);
   // Again without what comes before, should that be what it kills for.
   for (const bool no_core : {true, false}) {
-    Question question{.calls = calls, .no_core = no_core};
+    auto& question = *new (memory) Question{.calls = calls, .no_core = no_core};
     pthread_sigmask(SIG_SETMASK, &all, nullptr);
-    const pid_t child =
-        __clone(Ask, stack.data() + stack.size(),
-                CLONE_VM | CLONE_FILES | CLONE_FS | CLONE_VFORK, &question);
+    const pid_t child = __clone(Ask, stack.data() + stack.size(),
+                                shared | CLONE_VFORK, &question);
     pthread_sigmask(SIG_SETMASK, &former, nullptr);
     if (child < 0) break;
     while (waitpid(child, nullptr, __WCLONE) < 0 && errno == EINTR) {
     }
+    for (size_t i = 0; i < answers.size(); ++i)
+      answers[i] = question.answers[i];
     if (question.begun) return question.ended;
   }
   return true;

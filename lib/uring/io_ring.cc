@@ -49,17 +49,23 @@ absl::Status NotThisRing(bool inherited) {
 
 // Whether a sandbox lets a ring be used, by making the calls that it takes.
 absl::Status AskForARing() {
-  int ring = -1;
-  int error = 0;  // of the first use
-  const bool survives = SurvivesCalls([&] {
-    io_uring_params params{};
-    ring = static_cast<int>(syscall(SYS_io_uring_setup, 1, &params));
-    if (syscall(SYS_io_uring_enter, ring, 0, 0, 0, nullptr, 0) < 0) {
-      error = errno;
-    }
-    syscall(SYS_io_uring_register, ring, IORING_REGISTER_ENABLE_RINGS, nullptr,
-            0);
-  });
+  Answers answers{};
+  const bool survives = SurvivesCalls(
+      [](Answers& told) {
+        auto& [made, error] = told;  // 1 more than the ring; of the first use
+        io_uring_params params{};
+        const auto ring =
+            static_cast<int>(syscall(SYS_io_uring_setup, 1, &params));
+        made = ring + 1;
+        if (syscall(SYS_io_uring_enter, ring, 0, 0, 0, nullptr, 0) < 0) {
+          error = errno;
+        }
+        syscall(SYS_io_uring_register, ring, IORING_REGISTER_ENABLE_RINGS,
+                nullptr, 0);
+      },
+      answers);
+  const int ring = answers[0] - 1;
+  const int error = answers[1];
   if (ring >= 0) close(ring);
   if (!survives) {
     return absl::PermissionDeniedError(
@@ -174,8 +180,14 @@ bool IoRing::Arm() {
   constexpr unsigned kWork = IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW;
   io_uring_cq_eventfd_toggle(&ring, true);
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (HasEnded() || io_uring_cq_ready(&ring) > 0 ||
-      (IO_URING_READ_ONCE(*ring.sq.kflags) & kWork) != 0) {
+  // Of a broken ring its thread collects what is there; the kernel is asked for
+  // nothing more.
+  const bool is_broken = error_number_ != 0;
+  const bool can_collect =
+      (!is_broken || kernel_->IsMine()) && io_uring_cq_ready(&ring) > 0;
+  const bool can_have_more =
+      !is_broken && (IO_URING_READ_ONCE(*ring.sq.kflags) & kWork) != 0;
+  if (HasEnded() || can_collect || can_have_more) {
     io_uring_cq_eventfd_toggle(&ring, false);
     return false;
   }
@@ -395,6 +407,8 @@ void IoRing::Collect() {
     for (unsigned i = 0; i < count; ++i) {
       const uint64_t data = completions[i]->user_data;
       const int result = completions[i]->res;
+      // Of a wait with a limit, before Linux 5.11.
+      if (data == LIBURING_UDATA_TIMEOUT) continue;
       if (data == Kernel::kCancels) {
         // Linux 5.19; before, one by one.
         if (result == -EINVAL) CancelEach();

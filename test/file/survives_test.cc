@@ -14,23 +14,53 @@
 namespace pagestall {
 namespace {
 
-TEST(SurvivesCalls, SaysWhetherTheChildDid) {
+// Of the two ways, of which kernels have one each.
+class SurvivesCallsTest : public testing::TestWithParam<bool> {
+ protected:
+  static bool Survives(absl::FunctionRef<void(Answers&)> calls) {
+    Answers none{};
+    return SurvivesCalls(calls, none, GetParam());
+  }
+
+  static void Die(Answers& /*answers*/) {
+    syscall(SYS_kill, syscall(SYS_getpid), SIGKILL);
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Memory, SurvivesCallsTest, testing::Bool(),
+                         [](const auto& test) {
+                           return test.param ? "shared" : "copied";
+                         });
+
+TEST_P(SurvivesCallsTest, SaysWhetherTheChildDid) {
   errno = EXDEV;
-  pid_t child = 0;
-  EXPECT_TRUE(
-      SurvivesCalls([&] { child = static_cast<pid_t>(syscall(SYS_getpid)); }));
-  EXPECT_NE(child, 0);
-  EXPECT_NE(child, getpid());
+  EXPECT_TRUE(Survives([](Answers&) {}));
   EXPECT_EQ(errno, EXDEV);
-  EXPECT_FALSE(
-      SurvivesCalls([] { syscall(SYS_kill, syscall(SYS_getpid), SIGKILL); }));
+  EXPECT_FALSE(Survives(Die));
 }
 
-TEST(SurvivesCalls, LeavesNoChildAndNoSignal) {
+TEST_P(SurvivesCallsTest, AnswersAreTheChildsAlsoBeforeItsDeath) {
+  for (const bool dies : {false, true}) {
+    Answers answers{};
+    const bool survives = SurvivesCalls(
+        [dies](Answers& told) {
+          told[0] = static_cast<int>(syscall(SYS_getpid));
+          if (dies) Die(told);
+          told[1] = 7;
+        },
+        answers, GetParam());
+    EXPECT_EQ(survives, !dies);
+    EXPECT_NE(answers[0], 0);
+    EXPECT_NE(answers[0], getpid());
+    EXPECT_EQ(answers[1], dies ? 0 : 7);
+  }
+}
+
+TEST_P(SurvivesCallsTest, LeavesNoChildAndNoSignal) {
   sigset_t before;
   sigset_t after;
   pthread_sigmask(SIG_SETMASK, nullptr, &before);
-  EXPECT_TRUE(SurvivesCalls([] {}));
+  EXPECT_TRUE(Survives([](Answers&) {}));
   pthread_sigmask(SIG_SETMASK, nullptr, &after);
   for (int signal = 1; signal < 32; ++signal) {
     EXPECT_EQ(sigismember(&before, signal), sigismember(&after, signal));
@@ -41,31 +71,29 @@ TEST(SurvivesCalls, LeavesNoChildAndNoSignal) {
 }
 
 // Else each open file would be flushed at its end, by a server maybe.
-TEST(SurvivesCalls, DescriptorsOfTheChildAreThisProcesss) {
-  int opened = -1;
-  EXPECT_TRUE(
-      SurvivesCalls([&] { opened = static_cast<int>(syscall(SYS_dup, 1)); }));
-  EXPECT_GE(opened, 0);
-  EXPECT_EQ(close(opened), 0);
+TEST_P(SurvivesCallsTest, DescriptorsOfTheChildAreThisProcesss) {
+  Answers answers{};
+  EXPECT_TRUE(SurvivesCalls(
+      [](Answers& told) { told[0] = static_cast<int>(syscall(SYS_dup, 1)); },
+      answers, GetParam()));
+  EXPECT_GT(answers[0], 0);
+  EXPECT_EQ(close(answers[0]), 0);
 }
 
-TEST(SurvivesCalls, IsToldThoughAnotherThreadWaitsForAnyChild) {
+TEST_P(SurvivesCallsTest, IsToldThoughAnotherThreadWaitsForAnyChild) {
   std::atomic<bool> end = false;
   std::jthread reaper([&] {
     while (!end) waitpid(-1, nullptr, __WALL);
   });
-  for (int i = 0; i < 200; ++i) {
-    EXPECT_FALSE(
-        SurvivesCalls([] { syscall(SYS_kill, syscall(SYS_getpid), SIGKILL); }));
-  }
+  for (int i = 0; i < 200; ++i) EXPECT_FALSE(Survives(Die));
   end = true;
 }
 
-TEST(SurvivesCalls, LeavesTheNextNamespaceOfProcessesAlone) {
+TEST_P(SurvivesCallsTest, LeavesTheNextNamespaceOfProcessesAlone) {
   const pid_t child = fork();
   if (child == 0) {
     if (unshare(CLONE_NEWPID) != 0) _exit(2);
-    if (!SurvivesCalls([] {})) _exit(3);
+    if (!Survives([](Answers&) {})) _exit(3);
     const pid_t first = fork();
     if (first == 0) _exit(0);
     _exit(first > 0 ? 0 : 1);
@@ -74,6 +102,11 @@ TEST(SurvivesCalls, LeavesTheNextNamespaceOfProcessesAlone) {
   ASSERT_EQ(waitpid(child, &status, 0), child);
   if (WEXITSTATUS(status) == 2) GTEST_SKIP() << "no namespace can be made";
   EXPECT_EQ(status, 0);
+}
+
+TEST(SurvivesCalls, AsTheKernelNeedsIt) {
+  Answers none{};
+  EXPECT_TRUE(SurvivesCalls([](Answers&) {}, none));
 }
 
 }  // namespace
