@@ -4,7 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <vector>
+
+#include "absl/functional/function_ref.h"
 
 namespace pagestall {
 
@@ -19,18 +20,22 @@ class HeldRanges {
   };
 
   void Hold(Range range);
-  // Of one that is held. Returns what of it nobody holds now, in order, and in
-  // as few pieces as there are.
-  std::vector<Range> Release(Range range);
+  // Of one that is held. `free` is told what of it nobody holds now, in order,
+  // and in as few pieces as there are. Allocates nothing.
+  void Release(Range range, absl::FunctionRef<void(Range)> free);
 
  private:
-  using Places = std::map<uint64_t, size_t>;
+  struct Place {
+    size_t holders = 0;  // from here on
+    size_t ends = 0;     // of held ranges, that are here
+  };
+  using Places = std::map<uint64_t, Place>;
 
   Places::iterator SplitAt(uint64_t place);
-  void Join(uint64_t begin, uint64_t end);
+  void Join(Places::iterator end);
 
-  // Where the number of holders changes, and what it is from there on.
-  Places holders_;
+  // Where held ranges begin and end.
+  Places places_;
 };
 
 }  // namespace pagestall

@@ -77,28 +77,30 @@ class IoMapping::State final : public std::enable_shared_from_this<State> {
   absl::StatusOr<Pinned> Pin(uint64_t offset, size_t size) {
     Pinned pinned(mapping_->At(offset, size));
     const Bytes bytes = WholePages(pinned.bytes());
-    if (bytes.size() > options_.pin_limit_bytes - pinned_bytes_) {
+    if (bytes.empty()) return pinned;
+    const HeldRanges::Range pages = PagesOf(bytes);
+    const uint64_t size_held = pages.end - pages.begin;
+    if (size_held > options_.pin_limit_bytes - pinned_bytes_) {
       return absl::ResourceExhaustedError(absl::StrCat(
-          "pin ", bytes.size(), " bytes of ", QuotedPath(file_->path()), ": ",
+          "pin ", size_held, " bytes of ", QuotedPath(file_->path()), ": ",
           pinned_bytes_, " of at most ", options_.pin_limit_bytes,
           " are pinned; release some, or raise pin_limit_bytes"));
     }
-    if (bytes.empty()) return pinned;
+    pins_.Hold(pages);
+    pinned_bytes_ += size_held;
+    pinned.state_ = weak_from_this();
     // Locked before it is read, it cannot be dropped in between; and only what
     // is mapped is held.
     if (absl::Status status = LockOnFault(bytes); !status.ok()) return status;
-    pins_.Hold(PagesOf(bytes));
-    pinned_bytes_ += bytes.size();
-    pinned.state_ = weak_from_this();
     return pinned;
   }
 
   void Unpin(Bytes pinned) {
-    const Bytes bytes = WholePages(pinned);
-    pinned_bytes_ -= bytes.size();
-    for (const auto& [begin, end] : pins_.Release(PagesOf(bytes))) {
-      Unlock(mapping_->At(begin, end - begin));
-    }
+    const HeldRanges::Range pages = PagesOf(WholePages(pinned));
+    pinned_bytes_ -= pages.end - pages.begin;
+    pins_.Release(pages, [this](HeldRanges::Range free) {
+      Unlock(mapping_->At(free.begin, free.end - free.begin));
+    });
   }
 
   void StopReadingAhead(IoRing* ring) {

@@ -65,8 +65,9 @@ class IoMapping {
     // It will be asked for in no order: the kernel reads no more than was asked
     // for.
     bool random = false;
-    // How much may be pinned at once, in bytes. A pinned page holds the folio
-    // that it is a part of, which may be 2 MiB and is not counted.
+    // How much may be pinned at once, in bytes of whole pages; one that is
+    // pinned twice counts twice. A pinned page holds the folio that it is a
+    // part of, which may be 2 MiB and is not counted.
     size_t pin_limit_bytes = size_t{64} << 20;
   };
 

@@ -113,6 +113,16 @@ TEST_F(IoMappingTest, RangesAreThereColdAndWarmInAnyOrder) {
   }
 }
 
+TEST_F(IoMappingTest, PinLimitIsOfWholePages) {
+  const IoMapping mapping = Open(WriteCold(), {.pin_limit_bytes = 8192});
+  const auto one = mapping.Pin(0, 1);
+  ASSERT_THAT(one, IsOk());
+  EXPECT_THAT(mapping.Pin(4095, 2),
+              IsError(absl::StatusCode::kResourceExhausted,
+                      HasSubstr("pin 8192 bytes")));
+  EXPECT_THAT(mapping.Pin(8191, 1), IsOk());
+}
+
 TEST_F(IoMappingTest, WhatIsInMemoryNeedsNoRing) {
   const std::string path = directory_.Write("file", expected_);
   for (const bool random : {false, true}) {

@@ -18,6 +18,7 @@
 #include "lib/file/file.h"
 #include "lib/file/page_buffer.h"
 #include "lib/file/shared_buffer.h"
+#include "lib/uring/io_mapping.h"
 #include "lib/uring/io_ring.h"
 #include "lib/uring/ring.h"
 #include "test/status_matchers.h"
@@ -122,6 +123,24 @@ TEST(OutOfMemory, RingIsRetiredWithoutMemory) {
   }
   EXPECT_EQ(IoRing::CountRetired(), 0u);
   EXPECT_EQ(pipe.use_count(), 1);
+}
+
+TEST(OutOfMemory, PinnedRangeIsReleasedWithoutMemory) {
+  const TemporaryDirectory directory;
+  const auto mapping = IoMapping::Open(
+      directory.Write("file", std::vector<uint8_t>(size_t{8} << 12, 7)), {});
+  ASSERT_THAT(mapping, IsOk());
+  for (int nth = 0; nth < 10; ++nth) {
+    // In the midst of another one.
+    auto outer = mapping->Pin(0, size_t{8} << 12);
+    auto inner = mapping->Pin(4096, 4096);
+    if (!outer.ok()) GTEST_SKIP() << outer.status();
+    ASSERT_THAT(inner, IsOk());
+    EXPECT_FALSE(FailsAt(nth, [&] {
+      { const IoMapping::Pinned released = *std::move(outer); }
+      { const IoMapping::Pinned released = *std::move(inner); }
+    }));
+  }
 }
 
 TEST(OutOfMemory, RingThatCannotBeOpenedIsGone) {
