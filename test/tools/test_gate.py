@@ -138,6 +138,9 @@ def test_rows_of_one_side_only_are_named(scratch):
         ({"filesystem_fast": "xfs"}, "filesystem_fast: unknown / xfs"),
         ({"disks_below": "sda"}, "disks_below: vda / sda"),
         ({"unknown_below": "loop0"}, "unknown_below: the host / loop0"),
+        ({"unknown_below": "/l, which cannot be seen here"},
+         "unknown_below: the host / storage, which cannot be seen here"),
+        ({"cpus_allowed": "1"}, "cpus_allowed: unknown / 1"),
         ({"unknown_below_fast": "the host"}, "unknown_below_fast: nothing / the host"),
         ({"kernel": "Linux 6.18.5 aarch64"}, "system: Linux x86_64 / Linux aarch64"),
         ({"build_type": "Debug"}, "build_type: Release / Debug"),
@@ -155,6 +158,13 @@ def test_runs_of_another_machine_build_or_dataset_are_refused(scratch, context, 
     anyway = gate(scratch, *runs, "--anyway", **context)
     assert anyway.returncode == 0, anyway.stderr
     assert f"note: different, {difference}" in anyway.stdout
+
+
+def test_hidden_layers_of_two_containers_are_of_one_machine(scratch):
+    below = [{**BELOW, "unknown_below": f"/{name}, which cannot be seen here"} for name in "ab"]
+    assert not machine.differences(*below)
+    assert machine.differences(below[0], BELOW)
+
 
 
 def test_run_of_before_it_was_known_what_is_below_is_of_the_same_machine(scratch):

@@ -14,6 +14,8 @@ pytest_plugins = ["made_binaries"]
 CACHES = [{"type": "Data", "level": 1, "size": 49152, "num_sharing": 2}]
 UNKNOWN = [
     OLD_CONTEXT, {}, {**OLD_CONTEXT, "host_name": "localhost"}, {"num_cpus": 0, "caches": []},
+    {**OLD_CONTEXT, "host_name": "localhost.localdomain"}, {**OLD_CONTEXT, "host_name": "(none)"},
+    {**OLD_CONTEXT, "host_name": "localhost6"}, {**OLD_CONTEXT, "host_name": "127.0.0.1"},
 ]  # fmt: skip
 
 

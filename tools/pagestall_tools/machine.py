@@ -3,13 +3,14 @@
 import hashlib
 import json
 import math
+import re
 
 from pagestall_tools.runs import BadInput
 from pagestall_tools.words import natural
 
 # Keys of a run's context that are the machine's and the build's.
 MACHINE = [
-    "cpu_model", "cpus_online", "cpu_limit", "memory_mib", "memory_limit_mib", "hypervisor",
+    "cpu_model", "cpus_online", "cpus_allowed", "cpu_limit", "memory_mib", "memory_limit_mib", "hypervisor",
     "page_bytes", "build_type",
 ]  # fmt: skip
 
@@ -23,6 +24,9 @@ STORAGE = ["filesystem", "device_read_ahead_kib", "device"]
 # A run says either both or, if it is older, nothing; without the second there is no such memory.
 DISKS, MEMORIES = "disks_below", "unknown_below"
 
+# Where the path is not the machine's.
+HIDDEN = re.compile(r".+(?=, which cannot be seen here$)", re.DOTALL)
+
 # Those that every run of this suite has. One of another suite says no more than the library does.
 THIS_SUITE = {"cpu_model", "cpus_online", "page_bytes"}
 
@@ -32,7 +36,9 @@ LIBRARY = ["host_name", "num_cpus", "caches", "library_build_type"]
 
 # Say nothing that tells machines apart: what stands in for an unknown name, and what every phone
 # is called.
-NO_NAMES = {"", "unknown", "localhost"}
+NO_NAMES = {"", "unknown", "(none)", "127.0.0.1", "::1"}
+
+LOCALHOST = re.compile(r"(ip6-)?localhost(4|6)?(\.localdomain(4|6)?)?")
 
 # Begin as one of STORAGE does, and decide nothing that it does not.
 LEFT_OUT = ["device_model", "device_rotational", "device_scheduler"]
@@ -59,7 +65,8 @@ def fingerprint(context):
 def library_fingerprint(context):
     """Of a run of another suite: its host, or CPUs with the same caches, are a machine."""
     known = {key: context[key] for key in LIBRARY if context.get(key)}
-    if str(known.get("host_name", "")).lower() in NO_NAMES:
+    name = str(known.get("host_name", "")).lower()
+    if name in NO_NAMES or LOCALHOST.fullmatch(name):
         known.pop("host_name", None)
         if not {"num_cpus", "caches"} <= known.keys():
             return {}
@@ -129,10 +136,15 @@ def differences_below(a, b):
     both = [key for key in a.keys() & b.keys() if key == DISKS or key.startswith(f"{DISKS}_")]
     memories = [key.replace(DISKS, MEMORIES, 1) for key in both]
     below = (
-        {key: str(one[key]) for key in both} | {key: str(one.get(key, "nothing")) for key in memories}
+        {key: str(one[key]) for key in both} | {key: memory(one.get(key, "nothing")) for key in memories}
         for one in (a, b)
     )
     return differing(*below)
+
+
+def memory(said):
+    """What two runs must have in common of it: a container's layers have names of their own."""
+    return HIDDEN.sub("storage", str(said))
 
 
 def is_far(a, b):
