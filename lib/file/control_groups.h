@@ -18,7 +18,8 @@ struct ControlGroup {
 // far as they are mounted and visible: a container sees none above its own.
 // `process` has the files of proc_pid_cgroup(5) and proc_pid_mountinfo(5).
 std::vector<ControlGroup> ControlGroups(
-    absl::string_view controller, const std::string& process = "/proc/self");
+    absl::string_view controller,
+    const std::string& process = "/proc/thread-self");
 
 }  // namespace pagestall
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <system_error>
 #include <vector>
@@ -73,9 +74,9 @@ absl::Status Collapse(absl::Span<const uint8_t> bytes) {
 }
 
 absl::Status LockOnFault(absl::Span<const uint8_t> bytes) {
-  if (mlock2(bytes.data(), bytes.size(), MLOCK_ONFAULT) == 0) {
-    return absl::OkStatus();
-  }
+  const int locked = AskedFirst<SYS_mlock2>(
+      [&] { return mlock2(bytes.data(), bytes.size(), MLOCK_ONFAULT); });
+  if (locked == 0) return absl::OkStatus();
   // ENOMEM and EAGAIN are about the limit as well, or about how many parts the
   // process's memory has (mlock(2)).
   return absl::ResourceExhaustedError(
@@ -98,13 +99,19 @@ int Mincore(absl::Span<const uint8_t> bytes, unsigned char* pages) {
 
 absl::StatusOr<size_t> CountReadyBytes(absl::Span<const uint8_t> bytes) {
   static const size_t page_bytes = sysconf(_SC_PAGESIZE);
-  std::vector<unsigned char> pages((bytes.size() + page_bytes - 1) /
-                                   page_bytes);
-  if (Mincore(bytes, pages.data()) != 0) return ErrnoStatus(errno, "mincore");
-  const auto missing =
-      std::find_if(pages.begin(), pages.end(),
-                   [](unsigned char page) { return (page & 1) == 0; });
-  return std::min<size_t>(bytes.size(), (missing - pages.begin()) * page_bytes);
+  // In steps, for the kernel would look at all of it however early one misses.
+  std::array<unsigned char, 1024> pages;
+  for (size_t done = 0; done < bytes.size();) {
+    const auto step = bytes.subspan(done, pages.size() * page_bytes);
+    if (Mincore(step, pages.data()) != 0) return ErrnoStatus(errno, "mincore");
+    const size_t count = (step.size() + page_bytes - 1) / page_bytes;
+    const auto* const missing =
+        std::find_if(pages.begin(), pages.begin() + count,
+                     [](unsigned char page) { return (page & 1) == 0; });
+    done += (missing - pages.begin()) * page_bytes;
+    if (missing != pages.begin() + count) return done;
+  }
+  return bytes.size();
 }
 
 absl::StatusOr<Mapping> Mapping::Map(const File& file) {

@@ -21,8 +21,10 @@ struct MountLine {
 };
 
 // In the order of mounting; a later one may hide others. A line that is none is
-// left out. `process` has the file of that name.
-std::vector<MountLine> ReadMounts(const std::string& process = "/proc/self");
+// left out. `process` has the file of that name: of a thread, which is there
+// also when the process's first one has ended. Any thread.
+std::vector<MountLine> ReadMounts(
+    const std::string& process = "/proc/thread-self");
 
 // Each backslash with three octal digits is a byte.
 std::string UnescapeMount(absl::string_view text);

@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <new>
 
 namespace pagestall {
@@ -11,6 +12,7 @@ PageBuffer::PageBuffer(size_t size, size_t alignment) {
   constexpr size_t kHugePage = size_t{2} << 20;
   if (size == 0) return;
   if (size >= kHugePage) alignment = std::max(alignment, kHugePage);
+  if (size > SIZE_MAX - alignment) throw std::bad_alloc();
   void* memory = mmap(nullptr, size + alignment, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) throw std::bad_alloc();

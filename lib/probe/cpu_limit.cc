@@ -37,36 +37,27 @@ std::optional<double> LimitOf(const ControlGroup& group) {
 
 // Found once: a window begins and ends with what has been used of them, and
 // their files take longer to find than to read.
-struct Limited {
-  ControlGroup group;
-  double cpus = 0;
-};
-
-const std::vector<Limited>& LimitedGroups() {
-  static const std::vector<Limited> limited = [] {
-    std::vector<Limited> found;
-    for (const ControlGroup& group : ControlGroups("cpu")) {
-      if (const auto cpus = LimitOf(group)) found.push_back({group, *cpus});
-    }
-    return found;
-  }();
-  return limited;
+const std::vector<ControlGroup>& Groups() {
+  static const std::vector<ControlGroup>& groups =
+      *new std::vector<ControlGroup>(ControlGroups("cpu"));
+  return groups;
 }
 
 }  // namespace
 
 std::optional<double> CpuLimit() {
   std::optional<double> least;
-  for (const Limited& limited : LimitedGroups()) {
-    least = std::min(limited.cpus, least.value_or(limited.cpus));
+  for (const ControlGroup& group : Groups()) {
+    if (const auto cpus = LimitOf(group)) {
+      least = std::min(*cpus, least.value_or(*cpus));
+    }
   }
   return least;
 }
 
 std::optional<std::chrono::microseconds> ThrottledTime() {
   std::optional<std::chrono::microseconds> sum;
-  for (const Limited& limited : LimitedGroups()) {
-    const ControlGroup& group = limited.group;
+  for (const ControlGroup& group : Groups()) {
     const auto line =
         ProcLine(group.directory + "/cpu.stat",
                  group.unified ? "throttled_usec " : "throttled_time ");

@@ -8,14 +8,14 @@ namespace pagestall {
 
 // How many CPUs' time this process's control groups let it have, as far as they
 // are visible (cpu.max, or cpu.cfs_quota_us by cpu.cfs_period_us of version 1;
-// cgroups(7), the kernel's sched-bwc.rst); both as they were when first asked.
-// Empty without a limit. Any thread.
+// cgroups(7), the kernel's sched-bwc.rst). Of the groups that it was in when
+// first asked. Empty without a limit. Any thread.
 std::optional<double> CpuLimit();
 
 // For how long threads of those groups, other processes' too, were kept from
 // running for the rest of a period because the limit was used up; the sum of
-// all limited groups since they were made. Empty where there is no limit. Any
-// thread.
+// all groups since they were made, whether they have a limit now or not. Empty
+// where no group tells. Any thread.
 std::optional<std::chrono::microseconds> ThrottledTime();
 
 }  // namespace pagestall

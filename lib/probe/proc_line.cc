@@ -13,16 +13,20 @@
 
 namespace pagestall {
 
-std::optional<std::string> ProcLine(const std::string& path,
-                                    absl::string_view prefix) {
+std::optional<std::string> ProcText(const std::string& path) {
   const absl::StatusOr<File> file = File::Open(path, O_RDONLY);
   if (!file.ok()) return std::nullopt;
   std::array<uint8_t, 4096> buffer;
   const absl::StatusOr<size_t> size = file->Read(absl::MakeSpan(buffer), 0);
   if (!size.ok()) return std::nullopt;
-  const absl::string_view text(reinterpret_cast<const char*>(buffer.data()),
-                               *size);
-  for (absl::string_view line : absl::StrSplit(text, '\n')) {
+  return std::string(reinterpret_cast<const char*>(buffer.data()), *size);
+}
+
+std::optional<std::string> ProcLine(const std::string& path,
+                                    absl::string_view prefix) {
+  const std::optional<std::string> text = ProcText(path);
+  if (!text) return std::nullopt;
+  for (absl::string_view line : absl::StrSplit(*text, '\n')) {
     if (absl::ConsumePrefix(&line, prefix)) return std::string(line);
   }
   return std::nullopt;

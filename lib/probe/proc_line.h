@@ -15,6 +15,10 @@ namespace pagestall {
 std::optional<std::string> ProcLine(const std::string& path,
                                     absl::string_view prefix);
 
+// The file's first 4 KiB, of which a thread's name may make lines. Empty as
+// above.
+std::optional<std::string> ProcText(const std::string& path);
+
 // The first line of a file of proc(5) or sysfs(5), without white space at its
 // ends; `otherwise` where that is empty or there is none. Any thread.
 std::string FirstLine(const std::string& path,

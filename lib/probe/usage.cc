@@ -46,8 +46,8 @@ std::chrono::microseconds OwnCpuTime() {
 class Stat {
  public:
   explicit Stat(const std::string& path) {
-    // The name may hold anything, also a ')'.
-    const std::string line = ProcLine(path, "").value_or("");
+    // The name may hold anything, also a ')' and a newline.
+    const std::string line = ProcText(path).value_or("");
     const size_t name_end = std::min(line.rfind(')'), line.size());
     fields_ = absl::StrSplit(line.substr(name_end), ' ');
   }

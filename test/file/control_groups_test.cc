@@ -4,11 +4,17 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <chrono>
 #include <fstream>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include "lib/file/mounts.h"
 #include "test/temporary_directory.h"
 
 namespace pagestall {
@@ -81,6 +87,26 @@ TEST(ControlGroups, PartThatIsMountedElsewhereIsNotTaken) {
   EXPECT_THAT(
       Groups("memory", "0::/a\n", "1 1 0:1 /a /x\\040y rw - cgroup2 c rw\n"),
       ElementsAre("2:/x y"));
+}
+
+TEST(ControlGroups, MountsAreKnownWhenTheFirstThreadHasEnded) {
+  ASSERT_THAT(ReadMounts(), testing::Not(IsEmpty()));
+  const pid_t child = fork();
+  if (child == 0) {
+    std::thread([] {
+      for (int i = 0; i < 1000; ++i) {
+        if (ReadMounts("/proc/self").empty()) {
+          _exit(ReadMounts().empty() ? 1 : 0);
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      }
+      _exit(2);
+    }).detach();
+    syscall(SYS_exit, 0);  // of the thread
+  }
+  int status = -1;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
 }
 
 TEST(ControlGroups, UnreadableIsNone) {

@@ -1,6 +1,7 @@
 #include "lib/probe/usage.h"
 
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -103,6 +104,7 @@ TEST(Usage, ThreadsAreReadByTheirNumber) {
     for (int i = 0; i < 5; ++i) {
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
+    prctl(PR_SET_NAME, "a) S\nb");  // it may hold anything
     id = gettid();
     own = FaultsAndSwitches::OfThisThread();
     slept.count_down();
