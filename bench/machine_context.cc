@@ -1,6 +1,7 @@
 #include "bench/machine_context.h"
 
 #include <gnu/libc-version.h>
+#include <sched.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -67,6 +68,14 @@ std::string Hypervisor() {
 #endif
 }
 
+// 0 where there are more than can be asked for so.
+int CpusAllowed() {
+  cpu_set_t allowed;
+  return sched_getaffinity(0, sizeof(allowed), &allowed) == 0
+             ? CPU_COUNT(&allowed)
+             : 0;
+}
+
 std::string Nanoseconds(std::chrono::nanoseconds time) {
   return absl::StrCat(time.count());
 }
@@ -102,6 +111,10 @@ std::vector<std::pair<std::string, std::string>> DescribeMachine() {
   };
   if (const uint64_t limit = MemoryLimitBytes(); limit < memory_bytes) {
     context.emplace_back("memory_limit_mib", absl::StrCat(limit >> 20));
+  }
+  if (const int allowed = CpusAllowed();
+      allowed > 0 && allowed < sysconf(_SC_NPROCESSORS_ONLN)) {
+    context.emplace_back("cpus_allowed", absl::StrCat(allowed));
   }
   if (const std::optional<double> limit = CpuLimit()) {
     context.emplace_back("cpu_limit", absl::StrCat(*limit));

@@ -143,6 +143,8 @@ int RunSuite(int argc, char** argv, const Suite& suite) {
     if (!printed.ok()) return Refuse(printed);
     return any ? 0 : 1;
   }
+  // Nor does a reader who goes away end what others read (EPIPE).
+  std::signal(SIGPIPE, SIG_IGN);
   const Interruption interruption;
   std::unique_ptr<ReportFile> report_file;
   if (!flags->out.empty()) {

@@ -379,6 +379,19 @@ def test_memory_limit_that_cannot_be_seen_kills_nobody(scratch):
         wait_gone(child)
 
 
+def test_cpus_that_may_not_be_used_are_said(scratch):
+    one = min(os.sched_getaffinity(0))
+    for cpus, said in (({one}, None if os.cpu_count() == 1 else "1"), (None, None)):
+        done = run(
+            scratch, "data", "--benchmark_out=run.json", "--benchmark_filter=exec:seq/io:read/cache:warm",
+            prepare=lambda cpus=cpus: cpus and os.sched_setaffinity(0, cpus),
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        context = json.loads((scratch / "run.json").read_bytes())["context"]
+        if cpus or len(os.sched_getaffinity(0)) == os.cpu_count():
+            assert context.get("cpus_allowed") == said
+
+
 @needs_root
 @unsanitized
 def test_cpu_limit_and_what_it_costs_are_said(scratch):

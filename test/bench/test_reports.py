@@ -152,6 +152,20 @@ def test_report_is_not_written_over_what_is_printed(article, scratch, stream):
     assert not (scratch / "data").exists()
 
 
+def test_reader_who_goes_away_takes_no_report_with_him(article, scratch):
+    out = scratch / "run.json"
+    read, write = os.pipe()
+    os.close(read)
+    with open(write, "w", encoding="utf-8") as pipe:
+        done = subprocess.run(
+            [article.path, *article.flags, ROW, f"--benchmark_out={out}"],
+            stdout=pipe, stderr=subprocess.PIPE, text=True, check=False, timeout=60,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.startswith("write standard output: ")
+    assert rows_of(out.read_text()) == THE_ROW
+
+
 def test_outputs_that_cannot_be_written_fail(article):
     with open("/dev/full", "w", encoding="utf-8") as full:
         done = subprocess.run(
