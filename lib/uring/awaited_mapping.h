@@ -43,8 +43,8 @@ namespace pagestall {
 class AwaitedMapping {
  public:
   using Options = IoMapping::Options;
-  // A range that stays in memory. May be destroyed after its mapping and all that
-  // is awaited of it, otherwise on the executor's thread.
+  // A range that stays in memory. May be destroyed after its mapping and all
+  // that is awaited of it, otherwise on the executor's thread.
   using Pinned = IoMapping::Pinned;
 
   // Opens and maps the file, which may wait for storage; errors as of

@@ -10,8 +10,8 @@ from pagestall_tools.words import natural
 
 # Keys of a run's context that are the machine's and the build's.
 MACHINE = [
-    "cpu_model", "cpus_online", "cpus_allowed", "cpu_limit", "memory_mib", "memory_limit_mib", "hypervisor",
-    "page_bytes", "build_type",
+    "cpu_model", "cpus_online", "cpus_allowed", "cpu_limit", "memory_mib", "memory_limit_mib",
+    "hypervisor", "page_bytes", "build_type",
 ]  # fmt: skip
 
 # What a system call and faults take, in ns: no two measurements of one machine differ as much.
@@ -136,7 +136,8 @@ def differences_below(a, b):
     both = [key for key in a.keys() & b.keys() if key == DISKS or key.startswith(f"{DISKS}_")]
     memories = [key.replace(DISKS, MEMORIES, 1) for key in both]
     below = (
-        {key: str(one[key]) for key in both} | {key: memory(one.get(key, "nothing")) for key in memories}
+        {key: str(one[key]) for key in both}
+        | {key: memory(one.get(key, "nothing")) for key in memories}
         for one in (a, b)
     )
     return differing(*below)

@@ -25,7 +25,9 @@ NESTED_TOO_DEEPLY = "it is nested too deeply"
 MOST_NESTED = 10
 
 # Numbers that JSON does not have, as C and Microsoft's library write them.
-NOT_FINITE = re.compile(r"-?(?:nan(?:\([a-z]*\))?|inf(?:inity)?|1\.#(?:inf|ind|[qs]nan)\d*)(?![\w.])", re.IGNORECASE)
+NOT_FINITE = re.compile(
+    r"-?(?:nan(?:\([a-z]*\))?|inf(?:inity)?|1\.#(?:inf|ind|[qs]nan)\d*)(?![\w.])", re.IGNORECASE
+)
 NOT_FINITE_OR_TEXT = re.compile(
     r'"[^"\\]*(?:\\.[^"\\]*)*"|' + NOT_FINITE.pattern, re.IGNORECASE | re.DOTALL
 )
