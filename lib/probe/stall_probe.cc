@@ -37,6 +37,9 @@ double Stalls::StalledPercent() const {
 
 namespace {
 
+// Less than a turn of a loop takes.
+constexpr std::chrono::microseconds kShortest(1);
+
 Stalls Sorted(Stalls stalls) {
   std::sort(stalls.lateness.begin(), stalls.lateness.end());
   return stalls;
@@ -66,7 +69,9 @@ struct StallProbe::State {
   // Records every tick that was due by `now`, and when the next one is.
   void CatchUp(Clock::time_point now) {
     AddStalled(now);
-    for (; due <= now; due += options.period) {
+    const auto period =
+        std::max<std::chrono::nanoseconds>(options.period, kShortest);
+    for (; due <= now; due += period) {
       seen.lateness.push_back(now - due);
     }
   }

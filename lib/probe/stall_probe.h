@@ -45,7 +45,7 @@ struct Stalls {
 class StallProbe {
  public:
   struct Options {
-    std::chrono::nanoseconds period = std::chrono::milliseconds(1);
+    std::chrono::nanoseconds period = std::chrono::milliseconds(1);  // >= 1 us
     std::chrono::nanoseconds late = std::chrono::milliseconds(1);
   };
 

@@ -434,6 +434,14 @@ TEST(StallProbe, PeriodAndThresholdCanBeChosen) {
   EXPECT_LE(stalls.stalled, stalls.window - 50ms);
 }
 
+TEST(StallProbe, PeriodOfNothingIsAShortOne) {
+  asio::io_context context;
+  StallProbe probe(context.get_executor(), {.period = 0ms});
+  probe.Start();
+  context.run_for(5ms);
+  EXPECT_THAT(probe.Stop().lateness, testing::Not(testing::IsEmpty()));
+}
+
 TEST(StallProbe, HasNothingToSayBeforeTheStartAndAfterTheStop) {
   asio::io_context context;
   StallProbe probe(context.get_executor());
