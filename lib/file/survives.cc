@@ -111,8 +111,9 @@ bool SurvivesCalls(absl::FunctionRef<void(Answers&)> calls, Answers& answers,
     if (child < 0) break;
     while (waitpid(child, nullptr, __WCLONE) < 0 && errno == EINTR) {
     }
-    for (size_t i = 0; i < answers.size(); ++i)
+    for (size_t i = 0; i < answers.size(); ++i) {
       answers[i] = question.answers[i];
+    }
     if (question.begun) return question.ended;
   }
   return true;

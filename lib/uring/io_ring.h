@@ -32,10 +32,11 @@ class SharedBuffer;
 // it back. Whoever has started it can let go of all that at any time.
 //
 // Threads: the ring belongs to the thread that starts the first operation, or
-// submits first, wherever it was opened. One call at a time. Another thread's operations end
-// at once with -EEXIST, and its Submit() breaks the ring (see status()), for
-// the kernel takes no other thread's calls (IORING_SETUP_SINGLE_ISSUER,
-// io_uring_setup(2)) and what is in flight would be waited for in vain.
+// submits first, wherever it was opened. One call at a time. Another thread's
+// operations end at once with -EEXIST, and its Submit() breaks the ring (see
+// status()), for the kernel takes no other thread's calls
+// (IORING_SETUP_SINGLE_ISSUER, io_uring_setup(2)) and what is in flight would
+// be waited for in vain.
 //
 // The thread's end: one of whose operations a thread of the kernel's hangs is
 // kept by the kernel until that has ended, so that joining it takes as long as
