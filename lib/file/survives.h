@@ -27,8 +27,8 @@ using Answers = std::array<volatile int, 2>;
 // `calls` makes them by syscall(2), writes to its argument, and does nothing
 // else; `answers` is what it has written, also before its death. What it opens,
 // the caller closes. Any thread; filters are a thread's own, so the answer is
-// that of the calling one. Takes some 20 to 50 us, with page tables to be
-// copied milliseconds per GiB: ask once.
+// that of the calling one. Takes a fraction of a millisecond, with page
+// tables to be copied tens of milliseconds per GiB: ask once.
 bool SurvivesCalls(absl::FunctionRef<void(Answers& answers)> calls,
                    Answers& answers);
 // The same, with memory shared or copied whatever the kernel is.

@@ -31,7 +31,7 @@ class ThreadSleep {
   // Unimplemented where the kernel has no schedstat.
   static absl::StatusOr<ThreadSleep> OfThisThread();
   // By its gettid(2). NotFound where it has ended. CPU time is what schedstat
-  // says: up to a tick old while the thread runs (4 ms at most, CONFIG_HZ).
+  // says: up to a tick old while the thread runs (1 to 10 ms, CONFIG_HZ).
   static absl::StatusOr<ThreadSleep> Of(pid_t thread,
                                         const Process& process = {});
 
@@ -43,8 +43,6 @@ class ThreadSleep {
   // voluntary switch has none, whatever the clocks say.
   static std::chrono::nanoseconds Between(const Reading& before,
                                           const Reading& after);
-
-  pid_t thread() const { return thread_; }
 
  private:
   struct Scheduled {
