@@ -330,22 +330,23 @@ TEST_F(TouchDeathTest, HandlerOfAnotherSignalMayTouchWhatIsLost) {
       {
         alarm(60);
         signal(SIGUSR1, TouchNext);
-        std::atomic<bool> done = false;
-        std::thread sender([&, self = pthread_self()] {
-          while (!done) {
-            pthread_kill(self, SIGUSR1);
-            usleep(10);
-          }
-        });
         bool is_healthy = true;
         const absl::Status status = Touch(mapping->bytes(), path, 0, [&] {
+          // Not before: what the handler touches is to be announced.
+          std::atomic<bool> done = false;
+          std::thread sender([&, self = pthread_self()] {
+            while (!done) {
+              pthread_kill(self, SIGUSR1);
+              usleep(10);
+            }
+          });
           while (next_of_handler != first_of_handler) {
             is_healthy &=
                 Touch(healthy, "", 0, [&] { sum_ = SumOf(healthy); }).ok();
           }
+          done = true;
+          sender.join();
         });
-        done = true;
-        sender.join();
         _exit(is_healthy && absl::IsDataLoss(status) ? 0 : 1);
       },
       testing::ExitedWithCode(0), "");
