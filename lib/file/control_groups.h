@@ -17,6 +17,7 @@ struct ControlGroup {
 // Those that `controller` ("memory", "cpu") may limit, the innermost first, as
 // far as they are mounted and visible: a container sees none above its own.
 // `process` has the files of proc_pid_cgroup(5) and proc_pid_mountinfo(5).
+// Any thread; those files wait for no device.
 std::vector<ControlGroup> ControlGroups(
     absl::string_view controller,
     const std::string& process = "/proc/thread-self");

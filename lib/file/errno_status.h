@@ -8,6 +8,8 @@
 
 namespace pagestall {
 
+// Any thread; each of them waits for nothing.
+
 // Returns `text` as it can stand in one line of a message or in JSON: as it is
 // if it is UTF-8 without control characters, else escaped as in C.
 std::string Printable(absl::string_view text);

@@ -8,6 +8,8 @@
 
 namespace pagestall {
 
+// Any thread. Neither waits for anything but `work`.
+
 // Returns the exception that is being handled, which ended `operation`, as
 // ErrnoStatus() would. ResourceExhausted where threads, descriptors or memory
 // are short.

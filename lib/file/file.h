@@ -16,8 +16,14 @@
 namespace pagestall {
 
 // An open file: owns its descriptor and knows its path, so that every error can
-// name it. Movable, not copyable. Calls are as safe to make from several
-// threads as the system calls behind them.
+// name it. Movable, not copyable. Any thread, also several at once, but for
+// moving to and from it and destroying it, which nothing else may go beside.
+//
+// Each call waits for as long as its system call does: reads, writes and syncs
+// for the device, opening and closing for a server that is slow to answer.
+// ReadCached() does not; what AdviseWillNeed() and ReadAhead() begin is queued,
+// and where the queue is full they wait for it. None can be cancelled; one that
+// a signal's handler interrupts goes on.
 class File {
  public:
   // open(2) with O_CLOEXEC. `mode` counts only with O_CREAT.

@@ -24,7 +24,8 @@ struct Folios {
 // Counts those of the file, by /proc/self/pagemap and /proc/kpageflags
 // (the kernel's admin-guide/mm/pagemap.rst), for which it maps the file and
 // reads what is not in the page cache. PermissionDenied without root,
-// Unimplemented where the kernel has no such file.
+// Unimplemented where the kernel has no such file. Any thread; waits for the
+// device.
 absl::StatusOr<Folios> CountFolios(const File& file);
 
 }  // namespace pagestall

@@ -5,6 +5,9 @@
 
 namespace pagestall {
 
+// Any thread. The first two read some files of proc(5) and of control groups,
+// which wait for no device.
+
 // How much memory this process could use before the kernel must take some from
 // the page cache or a limit of its control groups is met (cgroups(7), memory),
 // in bytes. 0 where the kernel does not tell.
@@ -22,7 +25,8 @@ uint64_t MemoryLimitBytes();
 // whoever makes it, as CPU time that the guest cannot explain. Does nothing
 // where that is more than half of FreeMemoryBytes(), or before Linux 5.14. A
 // limit that cannot be seen (a container's, from within) may be lower: what was
-// taken is the kernel's to take back at any time (MADV_FREE, madvise(2)).
+// taken is the kernel's to take back at any time (MADV_FREE, madvise(2)). Takes
+// as long as a first write to each of those pages.
 void BackFreeMemory(uint64_t bytes);
 
 }  // namespace pagestall

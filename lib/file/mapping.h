@@ -16,7 +16,9 @@ namespace pagestall {
 // Linux 5.14, and newer than some C libraries' headers.
 inline constexpr int kMadvisePopulateRead = 22;
 
-// madvise(2) on a part of a mapping that begins at a page's start.
+// madvise(2) on a part of a mapping that begins at a page's start. Any thread;
+// all that is here takes the lock of the process's mappings (mmap_lock), which
+// one who maps, unmaps or forks meanwhile holds, and none can be cancelled.
 //
 // How it will be touched, which decides how much more than a touched page the
 // kernel reads: front to back, or in no order.
@@ -25,8 +27,9 @@ absl::Status AdviseRandom(absl::Span<const uint8_t> bytes);
 // That it is read, where the file system can, in folios of a huge page,
 // whatever the device's read-ahead. Unimplemented without huge pages.
 absl::Status AdviseHugePages(absl::Span<const uint8_t> bytes);
-// Begins to read it, without a wait for the device; one call begins no more
-// than the larger of the device's read-ahead and its largest request.
+// Begins to read it, without a wait for the device but where its queue is full;
+// one call begins no more than the larger of the device's read-ahead and its
+// largest request.
 absl::Status AdviseWillNeed(absl::Span<const uint8_t> bytes);
 // Reads and maps it before it returns (MADV_POPULATE_READ). Unimplemented
 // before Linux 5.14.
@@ -53,7 +56,8 @@ absl::StatusOr<size_t> CountReadyBytes(absl::Span<const uint8_t> bytes);
 
 // A whole file mapped for reading (MAP_SHARED). Owns the mapping, not the file,
 // which may be closed while the mapping lives (mmap(2)). Mapping reads nothing:
-// the first touch of each page does, on the thread that touches it.
+// the first touch of each page does, on the thread that touches it. Any thread;
+// nobody may touch its bytes while it is destroyed or moved to.
 class Mapping {
  public:
   static absl::StatusOr<Mapping> Map(const File& file);

@@ -12,7 +12,8 @@ namespace pagestall {
 // Zeroed memory of its own that begins at a page and whose pages are there.
 // From 2 MiB on it asks for huge pages (MADV_HUGEPAGE): a request of O_DIRECT
 // to a device names each stretch of physical memory, and a device takes only so
-// many.
+// many. Any thread may make, have and destroy one; its bytes are guarded by
+// nobody. Making one takes as long as a first write to each of its pages.
 class PageBuffer {
  public:
   // Begins at a multiple of `alignment`, a power of two, as well. Throws

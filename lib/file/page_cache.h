@@ -9,6 +9,9 @@
 
 namespace pagestall {
 
+// Any thread. Counting waits for no device, what evicts waits for the writes of
+// what is dirty.
+
 // How much of a file, or of several, the page cache holds; in pages.
 struct Residency {
   uint64_t resident = 0;
@@ -36,7 +39,8 @@ enum class PageCount {
 absl::StatusOr<Residency> CountResident(const File& file,
                                         PageCount by = PageCount::kCachestat);
 
-// Which count sees the file's pages, found out by a read of its first byte. On
+// Which count sees the file's pages, found out by a read of its first byte,
+// which may wait for the device. On
 // a stacked file system (overlayfs) the pages are another file's, and only
 // mincore() follows to that one. FailedPrecondition where none does.
 absl::StatusOr<PageCount> FindPageCount(const File& file);

@@ -19,6 +19,9 @@ namespace pagestall {
 // file is cached further ahead than somebody else's read-ahead reaches, so that
 // we do not run into it. What that can miss: pages that others evicted and are
 // reading back at this moment.
+//
+// One thread at a time. Waits for no device, but for the lock of the process's
+// mappings as mincore(2) does.
 class ResidencyGate {
  public:
   // Both must outlive the gate.

@@ -22,7 +22,8 @@ struct MachineCosts {
   std::chrono::nanoseconds first_touch;
 };
 
-// Takes 1 MiB, and as long as ten times the faults in it.
+// Takes 512 KiB of memory, and as long as ten times the faults in it (tens of
+// milliseconds). Any thread; nothing else should want its CPU.
 absl::StatusOr<MachineCosts> MeasureMachineCosts();
 
 }  // namespace pagestall

@@ -10,6 +10,7 @@
 namespace pagestall {
 
 // Ranges that overlap, each held by somebody; says what nobody holds any more.
+// One thread at a time.
 class HeldRanges {
  public:
   struct Range {

@@ -15,7 +15,8 @@ namespace pagestall {
 class File;
 
 // Reads from an offset until so many bytes are there or the file ends, through
-// interruptions and short reads.
+// interruptions and short reads. Threads, lifetime and cancellation are those
+// of every IoTask.
 class IoRead final : public IoTask {
  public:
   struct Options {

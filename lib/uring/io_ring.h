@@ -63,7 +63,8 @@ class SharedBuffer;
 class IoRing {
  public:
   // What ended operations are told to: what the system call would have
-  // returned, or -errno.
+  // returned, or -errno. -EAGAIN also where the kernel needs a thread for it
+  // and can start none.
   using Done = absl::AnyInvocable<void(int)>;
 
   // An operation. Refers to it, and keeps nothing of what it owns; any thread

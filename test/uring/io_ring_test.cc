@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -557,6 +558,23 @@ TEST_F(IoRingTest, ChildMayCloseItAndOpenItsOwn) {
     }
   }
   EXPECT_EQ(results_, std::vector({3, 3, 3}));
+}
+
+// The kernel ends what it has no thread for as if that had been cancelled.
+TEST_F(IoRingTest, ThreadThatTheKernelCannotStartIsAnErrorAndNoCancellation) {
+  const auto mapping =
+      std::make_shared<const Mapping>(*Mapping::Map(*OpenFile()));
+  ExpectInAChild([&] {
+    const rlimit none = {0, 0};
+    if (setrlimit(RLIMIT_NPROC, &none) != 0) return false;
+    // Root has no such limit (setrlimit(2)).
+    if (geteuid() == 0 && setuid(65534) != 0) return false;
+    ring_ = *IoRing::Open();
+    ring_->StartAdvise(mapping, 0, 4096, MADV_WILLNEED,
+                       [this](int result) { results_.push_back(result); });
+    RunUntilNobodyWaits();
+    return results_ == std::vector({-EAGAIN});
+  });
 }
 
 TEST_F(IoRingTest, ChildHasNoneOfTheRetired) {
