@@ -14,22 +14,26 @@
 
 namespace pagestall {
 
-// Runs `function` on a thread of its own, for which a sandbox (seccomp(2))
-// answers one system call as `action` says (SECCOMP_RET_*). False where the
-// kernel has no such thing.
+// From now on a sandbox (seccomp(2)) answers one system call of this thread as
+// `action` says (SECCOMP_RET_*). False where the kernel has no such thing.
+inline bool Filter(int call, uint32_t action) {
+  sock_filter code[] = {
+      {BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(seccomp_data, nr)},
+      {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, static_cast<uint32_t>(call)},
+      {BPF_RET | BPF_K, 0, 0, action},
+      {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW},
+  };
+  const sock_fprog program = {std::size(code), code};
+  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+// Runs `function` on a thread of its own, which is filtered so.
 inline bool RunWithFilter(int call, uint32_t action,
                           const std::function<void()>& function) {
   bool filtered = false;
   std::thread([&] {
-    sock_filter code[] = {
-        {BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(seccomp_data, nr)},
-        {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, static_cast<uint32_t>(call)},
-        {BPF_RET | BPF_K, 0, 0, action},
-        {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW},
-    };
-    const sock_fprog program = {std::size(code), code};
-    filtered = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-               prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+    filtered = Filter(call, action);
     if (filtered) function();
   }).join();
   return filtered;

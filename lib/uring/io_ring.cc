@@ -245,7 +245,7 @@ IoRing::Ticket IoRing::StartAdvise(std::shared_ptr<const Mapping> mapping,
 IoRing::Ticket IoRing::Start(Ticket operation, int error) {
   // Nothing of it will ever end in another way.
   if (kernel_->IsInherited() && error_number_ == 0) {
-    Break(EEXIST, NotThisRing(true));
+    Break(EEXIST, nullptr);
   }
   kernel_->owning.Append(*operation, operation);
   if (operation->done) ++waiting_;
@@ -372,11 +372,11 @@ void IoRing::ToCancel(Operation& operation) {
 
 bool IoRing::Submit() {
   if (error_number_ == 0 && !BindThread()) {
-    Break(EEXIST, NotThisRing(kernel_->IsInherited()));
+    Break(EEXIST, nullptr);
   }
   if (error_number_ == 0 && !kernel_->enabled) {
     const int error = Enable();
-    if (error != 0) Break(error, RingError(error, "io_uring_register"));
+    if (error != 0) Break(error, "io_uring_register");
   }
   if (error_number_ == 0) return SubmitQueue();
   if (kernel_->IsMine()) CollectAll();
@@ -391,7 +391,7 @@ bool IoRing::SubmitQueue() {
     if (count == -EINTR && ++interruptions < 100) continue;
     if (count == -EINTR || count == -EAGAIN || count == -EBUSY) return true;
     if (count < 0) {
-      Break(-count, RingError(-count, "io_uring_enter"));
+      Break(-count, "io_uring_enter");
       return false;
     }
     if (!HasUnsubmitted()) return false;
@@ -436,7 +436,7 @@ absl::Status IoRing::StatusOf(const IoRing* ring, int result) {
     return absl::FailedPreconditionError(
         "io_uring: the ring was closed, or its execution context destroyed");
   }
-  if (!ring->status_.ok()) return ring->status_;
+  if (ring->error_number_ != 0) return ring->status();
   if (result == -EEXIST) return NotThisRing(ring->kernel_->IsInherited());
   if (result == -EXDEV) {
     return absl::FailedPreconditionError(
@@ -446,9 +446,16 @@ absl::Status IoRing::StatusOf(const IoRing* ring, int result) {
   return absl::OkStatus();
 }
 
-void IoRing::Break(int error_number, absl::Status status) {
+absl::Status IoRing::status() const {
+  if (error_number_ == 0) return absl::OkStatus();
+  if (failed_call_ == nullptr) return NotThisRing(kernel_->IsInherited());
+  return RingError(error_number_, failed_call_);
+}
+
+// Allocates nothing, as nothing does that a ring's end may need.
+void IoRing::Break(int error_number, const char* call) {
   error_number_ = error_number;
-  status_ = std::move(status);
+  failed_call_ = call;
   for (Operation* one = kernel_->owning.first(); one != nullptr;
        one = kernel_->owning.After(*one)) {
     EndForCaller(*one, -error_number);

@@ -174,7 +174,7 @@ class IoRing {
   // always (a sandbox forbids it), or a call of another thread. Everything that
   // was under way has ended with its errno, negative, and so does what is
   // started afterwards.
-  const absl::Status& status() const { return status_; }
+  absl::Status status() const;
   // What ails the ring, if that is what an operation has ended with: one of
   // another thread's, or of a ring that is broken or has gone (null).
   static absl::Status StatusOf(const IoRing* ring, int result);
@@ -202,7 +202,8 @@ class IoRing {
   bool SubmitQueue();
   void CollectAll();
   void Collect();
-  void Break(int error_number, absl::Status status);
+  // `call` is what has failed; null for a call of another thread or process.
+  void Break(int error_number, const char* call);
   void ForgetUnsubmitted();
   void EndUnsubmitted();
   void ForgetSubmissions();
@@ -228,8 +229,8 @@ class IoRing {
   int event_ = -1;
   bool owns_event_ = false;
   size_t waiting_ = 0;
-  absl::Status status_;
-  int error_number_ = 0;
+  int error_number_ = 0;  // that has broken it
+  const char* failed_call_ = nullptr;
 };
 
 }  // namespace pagestall

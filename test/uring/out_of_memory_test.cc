@@ -6,8 +6,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include <asio/io_context.hpp>
+#include <cerrno>
 #include <cstdlib>
 #include <memory>
 #include <new>
@@ -21,6 +23,7 @@
 #include "lib/uring/io_mapping.h"
 #include "lib/uring/io_ring.h"
 #include "lib/uring/ring.h"
+#include "test/forbidden_call.h"
 #include "test/status_matchers.h"
 #include "test/temporary_directory.h"
 
@@ -122,6 +125,31 @@ TEST(OutOfMemory, RingIsRetiredWithoutMemory) {
     EXPECT_EQ(owned.use_count(), 1);
   }
   EXPECT_EQ(IoRing::CountRetired(), 0u);
+  EXPECT_EQ(pipe.use_count(), 1);
+}
+
+TEST(OutOfMemory, RingThatBreaksAtItsEndIsRetiredWithoutMemory) {
+  if (!IoRing::Open().ok()) GTEST_SKIP() << "no io_uring here";
+  const TemporaryDirectory directory;
+  const std::string path = directory.path("pipe");
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  const auto pipe = std::make_shared<const File>(*File::Open(path, O_RDWR));
+  bool filtered = false;
+  std::thread([&] {
+    std::vector<IoRing::Owner> rings;
+    for (int nth = 0; nth < 10; ++nth) {
+      rings.push_back(*IoRing::Open());
+      rings.back()->StartRead(pipe, SharedBuffer(PageBuffer(4096)), 0, 0,
+                              nullptr);
+      rings.back()->Submit();
+    }
+    filtered = Filter(SYS_io_uring_enter, SECCOMP_RET_ERRNO | EPERM);
+    for (int nth = 0; filtered && nth < 10; ++nth) {
+      EXPECT_FALSE(FailsAt(nth, [&] { rings[nth].reset(); })) << nth;
+    }
+  }).join();
+  if (!filtered) GTEST_SKIP() << "no seccomp here";
+  EXPECT_EQ(IoRing::CountRetired(), 0u) << "though its thread has ended";
   EXPECT_EQ(pipe.use_count(), 1);
 }
 
