@@ -11,7 +11,7 @@
 #include "absl/flags/flag.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "bench/check_flag.h"
+#include "bench/flag_reader.h"
 #include "lib/file/errno_status.h"
 
 ABSL_FLAG(
@@ -100,33 +100,28 @@ std::string DatasetOptions::Axes(const Place& place) const {
 }
 
 absl::StatusOr<DatasetOptions> DatasetOptionsFromFlags() {
-  absl::StatusOr<std::vector<DataDirectory>> directories =
-      ParseDataDirectories(absl::GetFlag(FLAGS_data_dir));
-  absl::StatusOr<std::vector<std::optional<uint64_t>>> read_aheads =
-      ParseReadAheads(absl::GetFlag(FLAGS_read_ahead_kib));
-  const int64_t files = absl::GetFlag(FLAGS_files);
-  const int64_t file_mib = absl::GetFlag(FLAGS_file_mib);
-
-  absl::Status status = directories.status();
-  status.Update(read_aheads.status());
-  status.Update(CheckFlag("files", files, 1, kMaxFiles));
-  status.Update(CheckFlag("file_mib", file_mib, 1, kMaxMib));
-  if (status.ok() && file_mib > kMaxMib / files) {
-    status = absl::InvalidArgumentError(
+  FlagReader flags;
+  auto directories =
+      flags.Take(ParseDataDirectories(absl::GetFlag(FLAGS_data_dir)));
+  auto read_aheads =
+      flags.Take(ParseReadAheads(absl::GetFlag(FLAGS_read_ahead_kib)));
+  const int64_t files = flags.Read(FLAGS_files, 1, kMaxFiles);
+  const int64_t file_mib = flags.Read(FLAGS_file_mib, 1, kMaxMib);
+  if (flags.status().ok() && file_mib > kMaxMib / files) {
+    flags.Add(absl::InvalidArgumentError(
         absl::StrCat("--files=", files, " --file_mib=", file_mib,
-                     ": the dataset's size overflows 63 bits"));
+                     ": the dataset's size overflows 63 bits")));
   }
-  if (!status.ok()) return status;
-  absl::StatusOr<EvictMethod> evict = ParseEvict(absl::GetFlag(FLAGS_evict));
-  if (!evict.ok()) return evict.status();
+  const auto evict = flags.Take(ParseEvict(absl::GetFlag(FLAGS_evict)));
+  if (!flags.status().ok()) return flags.status();
   return DatasetOptions{
-      .directories = *std::move(directories),
+      .directories = std::move(directories),
       .dataset = {.directory = "",
                   .seed = absl::GetFlag(FLAGS_seed),
                   .files = static_cast<uint64_t>(files),
                   .file_bytes = static_cast<uint64_t>(file_mib) << 20},
-      .evict = *evict,
-      .read_aheads_kib = *std::move(read_aheads)};
+      .evict = evict,
+      .read_aheads_kib = std::move(read_aheads)};
 }
 
 }  // namespace pagestall

@@ -11,9 +11,9 @@
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "bench/check_flag.h"
 #include "bench/dataset_fixtures.h"
 #include "bench/dataset_flags.h"
+#include "bench/flag_reader.h"
 #include "bench/row.h"
 #include "bench/suite.h"
 #include "fixtures/lookup_fixture.h"
@@ -53,15 +53,12 @@ class LookupSuite {
 };
 
 absl::Status LookupSuite::RegisterRows(Rows& rows) {
-  absl::StatusOr<DatasetOptions> options = DatasetOptionsFromFlags();
-  const int64_t lookups = absl::GetFlag(FLAGS_lookups);
-  const int64_t coroutines = absl::GetFlag(FLAGS_coroutines);
-  absl::Status status = options.status();
-  status.Update(CheckFlag("lookups", lookups, 1, 1'000'000'000));
+  FlagReader flags;
+  options_ = flags.Take(DatasetOptionsFromFlags());
+  const int64_t lookups = flags.Read(FLAGS_lookups, 1, 1'000'000'000);
   // As many threads in a pool, as many buffers.
-  status.Update(CheckFlag("coroutines", coroutines, 1, 4096));
-  if (!status.ok()) return status;
-  options_ = *std::move(options);
+  const int64_t coroutines = flags.Read(FLAGS_coroutines, 1, 4096);
+  if (!flags.status().ok()) return flags.status();
   const auto config = [&](const Source& source, int resident_pct,
                           const Place& place) {
     return LookupConfig{.source = source,

@@ -8,7 +8,7 @@
 
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
-#include "bench/check_flag.h"
+#include "bench/flag_reader.h"
 #include "fixtures/interruption.h"
 #include "fixtures/may_hang.h"
 #include "lib/file/exception_status.h"
@@ -103,8 +103,9 @@ absl::Status RunWithTimeout(const char* operation,
 }
 
 absl::Status CheckRowFlags() {
-  return CheckFlag("row_timeout", absl::GetFlag(FLAGS_row_timeout), 0,
-                   kMaxRowTimeout);
+  FlagReader flags;
+  flags.Read(FLAGS_row_timeout, 0, kMaxRowTimeout);
+  return flags.status();
 }
 
 }  // namespace pagestall

@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/types/span.h"
+#include "fixtures/counters.h"
 #include "lib/executor/table.h"
 #include "lib/source/table.h"
 
@@ -19,7 +20,10 @@ std::string Lines(absl::Span<const Entry> table) {
 }  // namespace
 
 std::vector<std::pair<std::string, std::string>> RowWords() {
-  return {{"words_exec", Lines(Executors())}, {"words_io", Lines(Sources())}};
+  return {{"words_exec", Lines(Executors())},
+          {"words_io", Lines(Sources())},
+          {"words_counters",
+           absl::StrJoin(CounterWords(), "\n", absl::PairFormatter(": "))}};
 }
 
 }  // namespace pagestall

@@ -11,7 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "bench/check_flag.h"
+#include "bench/flag_reader.h"
 #include "lib/file/errno_status.h"
 #include "lib/source/table.h"
 
@@ -75,34 +75,19 @@ absl::StatusOr<std::optional<SlowDown>> ParseSlowDown(
 }  // namespace
 
 absl::StatusOr<ScanOptions> ScanOptionsFromFlags() {
-  absl::StatusOr<DatasetOptions> data = DatasetOptionsFromFlags();
-  const int64_t stride = absl::GetFlag(FLAGS_stride);
-  const int64_t buffer_kib = absl::GetFlag(FLAGS_buffer_kib);
-  const int64_t chunk_kib = absl::GetFlag(FLAGS_chunk_kib);
-  const int64_t ahead = absl::GetFlag(FLAGS_ahead);
-  const int64_t yield_kib = absl::GetFlag(FLAGS_yield_kib);
-  absl::StatusOr<std::optional<SlowDown>> slow_down =
-      ParseSlowDown(absl::GetFlag(FLAGS_slow_down));
-
-  absl::Status status = data.status();
-  status.Update(CheckFlag("stride", stride, 1, kMaxStride));
-  status.Update(CheckFlag("buffer_kib", buffer_kib, 1, kMaxBufferKib));
-  status.Update(CheckFlag("chunk_kib", chunk_kib, 0, kMaxBufferKib));
-  if (chunk_kib % kPageKib != 0) {
-    status.Update(absl::InvalidArgumentError(absl::StrCat(
-        "--chunk_kib=", chunk_kib, ": must be a multiple of ", kPageKib)));
-  }
-  status.Update(CheckFlag("ahead", ahead, 0, kMaxAhead));
-  status.Update(CheckFlag("yield_kib", yield_kib, 0, kMaxBufferKib));
-  status.Update(slow_down.status());
-  if (!status.ok()) return status;
-  return ScanOptions{.data = *std::move(data),
-                     .stride = static_cast<uint64_t>(stride),
-                     .buffer_bytes = static_cast<size_t>(buffer_kib) << 10,
-                     .chunk_bytes = static_cast<size_t>(chunk_kib) << 10,
-                     .ahead = static_cast<size_t>(ahead),
-                     .yield_bytes = static_cast<size_t>(yield_kib) << 10,
-                     .slow_down = *std::move(slow_down)};
+  FlagReader flags;
+  const auto bytes = [](int64_t kib) { return static_cast<size_t>(kib) << 10; };
+  ScanOptions options{
+      .data = flags.Take(DatasetOptionsFromFlags()),
+      .stride = static_cast<uint64_t>(flags.Read(FLAGS_stride, 1, kMaxStride)),
+      .buffer_bytes = bytes(flags.Read(FLAGS_buffer_kib, 1, kMaxBufferKib)),
+      .chunk_bytes =
+          bytes(flags.Read(FLAGS_chunk_kib, 0, kMaxBufferKib, kPageKib)),
+      .ahead = static_cast<size_t>(flags.Read(FLAGS_ahead, 0, kMaxAhead)),
+      .yield_bytes = bytes(flags.Read(FLAGS_yield_kib, 0, kMaxBufferKib)),
+      .slow_down = flags.Take(ParseSlowDown(absl::GetFlag(FLAGS_slow_down)))};
+  if (!flags.status().ok()) return flags.status();
+  return options;
 }
 
 }  // namespace pagestall

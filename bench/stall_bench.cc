@@ -5,7 +5,7 @@
 
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
-#include "bench/check_flag.h"
+#include "bench/flag_reader.h"
 #include "bench/row.h"
 #include "bench/row_name.h"
 #include "bench/scan_suite.h"
@@ -52,18 +52,16 @@ void AddBaselines(const Figure& figure, int64_t ms, Rows& rows) {
                  report = baseline.watch(std::chrono::milliseconds(ms));
                }
                if (!report.ok()) return report.status();
-               ReportExecutor(state, *report);
+               AddCounters(state, *report);
                return ReportTime(state, figure.of(*report));
              });
   }
 }
 
 absl::Status RegisterRows(ScanSuite& scans, Rows& rows) {
-  const int64_t ms = absl::GetFlag(FLAGS_baseline_ms);
-  if (absl::Status status = CheckFlag("baseline_ms", ms, 1, 3'600'000);
-      !status.ok()) {
-    return status;
-  }
+  FlagReader flags;
+  const int64_t ms = flags.Read(FLAGS_baseline_ms, 1, 3'600'000);
+  if (!flags.status().ok()) return flags.status();
   for (const Figure& figure : kFigures) {
     AddBaselines(figure, ms, rows);
     for (const ScanConfig& row : scans.EveryRow()) {

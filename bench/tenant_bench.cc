@@ -4,7 +4,7 @@
 
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
-#include "bench/check_flag.h"
+#include "bench/flag_reader.h"
 #include "bench/row.h"
 #include "bench/row_name.h"
 #include "bench/scan_suite.h"
@@ -33,27 +33,16 @@ absl::Status ReportTenant(benchmark::State& state,
                           const absl::StatusOr<TenantReport>& report,
                           double quantile) {
   if (!report.ok()) return report.status();
-  const auto microseconds = [](std::chrono::nanoseconds time) {
-    return static_cast<double>(time.count()) / 1e3;
-  };
-  const auto& latencies = report->latencies;
-  auto& counters = state.counters;
-  counters["requests"] = static_cast<double>(latencies.size());
-  counters["request_p50_us"] = microseconds(Quantile(latencies, 0.5));
-  counters["request_p99_us"] = microseconds(Quantile(latencies, 0.99));
-  counters["request_max_us"] = microseconds(Quantile(latencies, 1));
-  counters["arrival_late_max_us"] = microseconds(report->worst_arrival);
-  return ReportTime(state, Quantile(latencies, quantile));
+  AddCounters(state, *report);
+  return ReportTime(state, Quantile(report->latencies, quantile));
 }
 
 absl::Status RegisterRows(ScanSuite& scans, Rows& rows) {
-  const int64_t rate = absl::GetFlag(FLAGS_rate);
-  const int64_t bytes = absl::GetFlag(FLAGS_request_bytes);
-  const int64_t alone_ms = absl::GetFlag(FLAGS_alone_ms);
-  absl::Status status = CheckFlag("rate", rate, 1, 1'000'000);
-  status.Update(CheckFlag("request_bytes", bytes, 1, int64_t{1} << 20));
-  status.Update(CheckFlag("alone_ms", alone_ms, 1, 3'600'000));
-  if (!status.ok()) return status;
+  FlagReader flags;
+  const int64_t rate = flags.Read(FLAGS_rate, 1, 1'000'000);
+  const int64_t bytes = flags.Read(FLAGS_request_bytes, 1, int64_t{1} << 20);
+  const int64_t alone_ms = flags.Read(FLAGS_alone_ms, 1, 3'600'000);
+  if (!flags.status().ok()) return flags.status();
 
   const TenantOptions options{
       .requests_per_second = static_cast<uint64_t>(rate),

@@ -10,6 +10,7 @@ import pytest
 from conftest import BUILD, ROOT, Binary
 
 sys.path.insert(0, str(ROOT / "tools"))
+from pagestall_tools import runs  # noqa: E402
 from pagestall_tools.row_words import RowWords  # noqa: E402
 
 ROW = "--benchmark_filter=exec:seq/io:read/cache:warm"
@@ -130,6 +131,9 @@ def test_report_for_tools_says_what_its_rows_are_called(article, scratch):
         assert words.executor("seq", 8) == "one thread"
         assert words.sources[:2] == ["mmap", "read"]
         assert all(map(words.source_does, words.sources))
+    (measured,) = runs.read(out).rows.values()
+    unexplained = set(measured[0].counters) - set(words.counters)
+    assert unexplained == {"bytes_per_second"}, "the library's own"
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])

@@ -35,6 +35,7 @@ CONTEXT = {
     "words_io": "mmap: touches the mapping: the hazard\nread: reads by a thread pool\n"
     "uring: reads by io_uring\nmmap_pool: the mapping, summed on a thread pool\n"
     "mmap_awaited: the mapping, awaited",
+    "words_counters": "blocked_ms: slept outside its wait\nfolio_kib: the size of folios",
 }
 
 

@@ -236,6 +236,12 @@ def section_of(page, title):
     return one
 
 
+def test_counters_that_were_measured_are_explained_in_the_runs_words(scratch):
+    page = report(scratch, *article())
+    assert rows(page, "Counters") == [["blocked_ms", "slept outside its wait"]]
+    assert "words_" not in page
+
+
 def test_what_may_be_of_a_memory_below_is_said_where_the_cold_times_are(scratch):
     fill = repetitions("fill/exec:async/io:mmap/cache:cold/fill:read/files:1", [1])
     stall = repetitions("stall_max/exec:async/io:mmap/cache:cold/files:8/manual_time", [1])
@@ -306,6 +312,7 @@ def test_what_was_left_out_is_counted_by_what_it_is(scratch):
 def test_sections_without_data_are_left_out(scratch):
     assert headings(report(scratch, *lookups())) == [
         "Lookups: random records by how much of the files is in memory",
+        "Counters",
         "Did the machine change meanwhile?",
         "The machine",
     ]

@@ -1,5 +1,13 @@
-"""What runs call the executors and sources of their rows, for a person to read: by the context's
-words_exec and words_io (bench/row_words.h). An older run does not say: then it is the name."""
+"""What runs call the executors, sources and counters of their rows, for a person to read: by the
+context's words_exec, words_io and words_counters (bench/row_words.h). An older run does not say:
+then it is the name."""
+
+PREFIX = "words_"
+
+
+def is_words(key):
+    """Whether a key of the context is for RowWords alone."""
+    return key.startswith(PREFIX)
 
 
 class RowWords:
@@ -9,6 +17,7 @@ class RowWords:
         contexts = list(contexts)
         self._executors = of_axis("exec", contexts)
         self._sources = of_axis("io", contexts)
+        self.counters = of_axis("counters", contexts)
 
     def executor(self, name, files=""):
         """ "8 coroutines"; without the number if files is ""."""
@@ -27,7 +36,7 @@ class RowWords:
 def of_axis(axis, contexts):
     said = {}
     for context in contexts:
-        lines = context.get(f"words_{axis}", "")
+        lines = context.get(PREFIX + axis, "")
         for line in lines.splitlines() if isinstance(lines, str) else ():
             name, _, words = line.partition(": ")
             said.setdefault(name, words)

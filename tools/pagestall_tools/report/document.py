@@ -3,8 +3,8 @@
 import dataclasses
 import re
 
-from pagestall_tools.report import lookups, other_rows, questions, remedies, run_sections, scans
-from pagestall_tools.report import stalls, times
+from pagestall_tools.report import counters, lookups, other_rows, questions, remedies
+from pagestall_tools.report import run_sections, scans, stalls, times
 from pagestall_tools.report.answer import Answer, answer
 from pagestall_tools.report.below import notes_of_columns
 from pagestall_tools.report.columns import columns as columns_of
@@ -37,6 +37,7 @@ def page(runs, png_directory=None):
         questions.questions_section(others, gallery),
         times.times_section(others),
         other_rows.other_rows_section(others, gallery),
+        counters.counters_section(runs),
         run_sections.drift_section(runs, gallery),
         run_sections.machine_section(runs),
         run_sections.failures_section(runs),

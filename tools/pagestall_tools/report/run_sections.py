@@ -10,13 +10,14 @@ from pagestall_tools.report.below import notes
 from pagestall_tools.report.html import Html, element, figure, paragraph
 from pagestall_tools.report.html import section, side_by_side, table
 from pagestall_tools.outcome import Outcome, outcome_of
+from pagestall_tools.row_words import is_words
 from pagestall_tools.runs import axes, unknown_below
 
 # Of a picture: what a browser shows at once.
 MOST_DOTS = 20_000
 
 # Of no use to a reader.
-LEFT_OUT = {"caches", "json_schema_version", "words_exec", "words_io"}
+LEFT_OUT = {"caches", "json_schema_version"}
 
 
 def drift_section(runs, gallery):
@@ -64,7 +65,10 @@ def repetitions(run):
 
 def machine_section(runs):
     keys = dict.fromkeys(
-        key for run in runs.values() for key in run.context if key not in LEFT_OUT
+        key
+        for run in runs.values()
+        for key in run.context
+        if key not in LEFT_OUT and not is_words(key)
     )
     if not keys:
         return Html("")
