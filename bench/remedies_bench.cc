@@ -13,12 +13,13 @@
 namespace pagestall {
 namespace {
 
-// Every source on the async executor, and what it is measured against.
+// Every source on the executor of a service, and what it is measured against:
+// a mapping by a thread for each file, and reads by a single one.
 bool Belongs(const ScanConfig& row) {
-  const absl::string_view executor = row.executor.name;
-  const absl::string_view source = row.source.name;
-  return executor == "async" || (executor == "threads" && source == "mmap") ||
-         (executor == "seq" && source == "read");
+  const Executor& executor = row.executor;
+  if (executor.async) return IsOfAService(executor);
+  return row.source.name ==
+         absl::string_view(executor.at_once ? "mmap" : "read");
 }
 
 absl::Status RegisterRows(ScanSuite& scans, Rows& rows) {

@@ -73,6 +73,11 @@ class ScanSuite {
 // Whether the article has measured it: mmap and read.
 bool IsOfTheArticle(const Source& source);
 
+// Whether it does everything at once on one event loop, as a service does.
+inline bool IsOfAService(const Executor& executor) {
+  return executor.async && executor.at_once;
+}
+
 // RunSuite() for a binary that scans the dataset: `register_rows` is called
 // once the flags were read.
 int RunScanSuite(int argc, char** argv, const char* question,

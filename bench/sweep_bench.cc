@@ -5,7 +5,6 @@
 
 #include <vector>
 
-#include "absl/strings/string_view.h"
 #include "bench/row.h"
 #include "bench/row_name.h"
 #include "bench/scan_suite.h"
@@ -34,10 +33,7 @@ std::vector<ScanConfig> Swept(ScanConfig row) {
 
 absl::Status RegisterRows(ScanSuite& scans, Rows& rows) {
   for (const ScanConfig& row : scans.EveryRow()) {
-    if (row.executor.name != absl::string_view("async") ||
-        row.source.chunk_bytes == 0) {
-      continue;
-    }
+    if (!IsOfAService(row.executor) || row.source.chunk_bytes == 0) continue;
     for (const ScanConfig& one : Swept(row)) scans.Add(rows, "scan", one);
   }
   return absl::OkStatus();

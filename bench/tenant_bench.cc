@@ -62,7 +62,7 @@ absl::Status RegisterRows(ScanSuite& scans, Rows& rows) {
           return ReportTenant(state, report, figure.quantile);
         });
     for (const ScanConfig& row : scans.EveryRow()) {
-      if (row.executor.name != std::string("async")) continue;
+      if (!IsOfAService(row.executor)) continue;
       scans.Add(rows, figure.family, row, tenant, RowTime::kManual,
                 [options, figure](auto& state, auto& fixture, auto& config) {
                   Tenant guest(options);

@@ -14,10 +14,10 @@ bool OpensAsync(const Source& source) { return source.opens_async(); }
 
 absl::Span<const Executor> Executors() {
   static constexpr Executor kExecutors[] = {
-      {"seq", "one thread", false, OpensBlocking, PrepareSeq},
-      {"threads", "{} threads", false, OpensBlocking, PrepareThreads},
-      {"async", "{} coroutines", true, OpensAsync, PrepareAsync},
-      {"async_seq", "one coroutine", true, OpensAsync, PrepareAsyncSeq},
+      {"seq", "one thread", false, false, OpensBlocking, PrepareSeq},
+      {"threads", "{} threads", false, true, OpensBlocking, PrepareThreads},
+      {"async", "{} coroutines", true, true, OpensAsync, PrepareAsync},
+      {"async_seq", "one coroutine", true, false, OpensAsync, PrepareAsyncSeq},
   };
   return kExecutors;
 }

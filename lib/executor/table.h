@@ -15,6 +15,7 @@ struct Executor {
   const char* name;   // [a-z0-9_], as in a row's exec:<name>
   const char* words;  // what runs the sums, for a person; {}: of how many files
   bool async;         // runs async sources, and calls the scan's watchers
+  bool at_once;       // all files, else one after the other
   // Whether it can open files by a source, whatever this machine has.
   bool (*supports)(const Source& source);
   // Opens every file of a source that it supports. Unimplemented and

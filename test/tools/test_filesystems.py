@@ -49,7 +49,7 @@ def assert_nothing_is_left(scratch, *but):
 def endless(scratch, filesystems):
     """A run that has no end of its own, once it has made its last dataset."""
     process = subprocess.Popen(
-        arguments(scratch, f"--filesystems={filesystems}", "--benchmark_repetitions=10000"),
+        arguments(scratch, f"--filesystems={filesystems}", "--benchmark_repetitions=1000"),
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     last = scratch / "pagestall-filesystems" / filesystems.split(",")[-1] / "pagestall.manifest"
