@@ -48,9 +48,15 @@ def test_headers_include_only_what_is_installed(prefix):
 
 
 def test_outside_project_builds_and_sees_its_executor(outside):
-    tests = subprocess.run([outside / "index_test"], capture_output=True, text=True, check=False)
-    assert "[       OK ] Lookup.DoesNotBlock" in tests.stdout
-    assert "[  FAILED  ] Lookup.Blocks" in tests.stdout
+    # The kernel may take the sleep for a wait for a CPU (lib/probe/thread_sleep.h): then it warns.
+    for _ in range(3):
+        tests = subprocess.run(
+            [outside / "index_test"], capture_output=True, text=True, check=False
+        )
+        assert "[       OK ] Lookup.DoesNotBlock" in tests.stdout
+        if "[  FAILED  ] Lookup.Blocks" in tests.stdout:
+            break
+        assert "warning: may have blocked this thread" in tests.stderr
     assert re.search(r"blocked this thread for [5-9]\d\.\d+ ms, more than 5\.000 ms", tests.stdout)
 
     with subprocess.Popen([outside / "service"], stderr=subprocess.PIPE, text=True) as service:

@@ -6,17 +6,17 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstddef>
-#include <cstdio>
 #include <new>
+#include <utility>
 #include <vector>
 
 #include "absl/cleanup/cleanup.h"
+#include "lib/file/kernel_version.h"
 
 // clone(2) by the name that ThreadSanitizer does not replace: it takes each
 // clone() for a fork(), after which it knows of no lock any more.
@@ -52,16 +52,7 @@ int Ask(void* asked) {
 }
 
 // Before "coredump: Limit coredumps to a single thread group" (Linux 5.16).
-bool KernelEndsWhoSharesMemory() {
-  utsname kernel{};
-  int major = 0;
-  int minor = 0;
-  if (uname(&kernel) != 0 ||
-      std::sscanf(kernel.release, "%d.%d", &major, &minor) != 2) {
-    return true;
-  }
-  return major < 5 || (major == 5 && minor < 16);
-}
+bool KernelEndsWhoSharesMemory() { return KernelVersion() < std::pair(5, 16); }
 
 // Whether a child would be in this process's namespace of processes, which is
 // this thread's choice.

@@ -67,7 +67,9 @@ struct BlockedTime {
 // fault in each it has been 65 to 75 % of the sleep. A stretch without a
 // voluntary context switch is not blocked, whatever the clocks say; in one that
 // has slept, stolen CPU time counts as sleep where the kernel takes it out of
-// the thread's CPU time (CONFIG_PARAVIRT_TIME_ACCOUNTING).
+// the thread's CPU time (CONFIG_PARAVIRT_TIME_ACCOUNTING). Linux from 6.12 on
+// takes some sleeps for a wait for a CPU (ThreadSleep::MostBetween()): there,
+// only at_most has time in the run queue.
 //
 // Threads: a clock measures the thread that started it, and may be read
 // and destroyed by any, also after that thread has ended: then it says what was

@@ -59,7 +59,7 @@ bool ClockBook::IsNews(uintptr_t reach) const {
 
 void ClockBook::Learn(int epoll, uintptr_t reach) {
   // What was taken for the executor's was nested there, as was all the rest.
-  if (epoll_ && *epoll_ != epoll) blocked_ = {slept_, slept_};
+  if (epoll_ && *epoll_ != epoll) blocked_ = slept_;
   epoll_ = epoll;
   reach_ = reach;
 }
@@ -68,11 +68,14 @@ void ClockBook::AddWait(const EpollWait& wait, nanoseconds time) {
   if (wait.epoll == epoll_) waited_ += time;
 }
 
-void ClockBook::Settle(nanoseconds wall, nanoseconds sleep) {
-  const nanoseconds at_least = std::max(sleep - waited_, nanoseconds(0));
+void ClockBook::Settle(nanoseconds wall, const BlockedTime& slept) {
+  const nanoseconds at_least =
+      std::max(slept.at_least - waited_, nanoseconds(0));
   blocked_.at_least += at_least;
-  blocked_.at_most += std::max(std::min(sleep, wall - waited_), at_least);
-  slept_ += sleep;
+  blocked_.at_most +=
+      std::max(std::min(slept.at_most, wall - waited_), at_least);
+  slept_.at_least += slept.at_least;
+  slept_.at_most += slept.at_most;
   waited_ = nanoseconds(0);
 }
 
@@ -256,9 +259,10 @@ absl::Status ThreadLedger::Settle() {
   }
   if (!now.ok()) return now.status();
   const nanoseconds wall = now->wall - last_.wall;
-  const nanoseconds sleep = ThreadSleep::Between(last_, *now);
+  const BlockedTime slept = {.at_least = ThreadSleep::Between(last_, *now),
+                             .at_most = ThreadSleep::MostBetween(last_, *now)};
   AddWaitUntil(now->wall);
-  for (ClockBook* book : books_) book->Settle(wall, sleep);
+  for (ClockBook* book : books_) book->Settle(wall, slept);
   last_ = *now;
   return absl::OkStatus();
 }

@@ -43,7 +43,7 @@ class ClockBook {
   // So much of the interval under way was spent in the wait.
   void AddWait(const EpollWait& wait, std::chrono::nanoseconds time);
   // Ends the interval.
-  void Settle(std::chrono::nanoseconds wall, std::chrono::nanoseconds sleep);
+  void Settle(std::chrono::nanoseconds wall, const BlockedTime& slept);
 
   const BlockedTime& blocked() const { return blocked_; }
 
@@ -54,7 +54,7 @@ class ClockBook {
   std::optional<int> epoll_;
   uintptr_t reach_ = 0;
   BlockedTime blocked_;
-  std::chrono::nanoseconds slept_{0};   // whose wait ever it was
+  BlockedTime slept_;                   // whose wait ever it was
   std::chrono::nanoseconds waited_{0};  // in the interval, the executor's
 };
 

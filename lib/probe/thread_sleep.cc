@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "lib/file/errno_status.h"
+#include "lib/file/kernel_version.h"
 
 namespace pagestall {
 namespace {
@@ -84,15 +85,26 @@ absl::StatusOr<ThreadSleep::Reading> ThreadSleep::Read(bool by_itself) const {
 }
 
 nanoseconds ThreadSleep::Between(const Reading& before, const Reading& after) {
-  const nanoseconds wall = after.wall - before.wall;
+  return MostBetween(before, after, false);
+}
+
+nanoseconds ThreadSleep::MostBetween(const Reading& before,
+                                     const Reading& after,
+                                     bool queues_sleepers) {
   // A thread that another has found asleep, need not have gone to sleep since.
   const bool has_slept =
       after.usage.voluntary_switches != before.usage.voluntary_switches ||
       !before.by_itself;
   if (!has_slept) return nanoseconds(0);
-  return std::clamp(
-      wall - (after.cpu - before.cpu) - (after.queued - before.queued),
-      nanoseconds(0), wall);
+  const nanoseconds wall = after.wall - before.wall;
+  nanoseconds awake = after.cpu - before.cpu;
+  if (!queues_sleepers) awake += after.queued - before.queued;
+  return std::clamp(wall - awake, nanoseconds(0), wall);
+}
+
+bool ThreadSleep::KernelQueuesSleepers() {
+  static const std::pair<int, int> version = KernelVersion();
+  return version == std::pair(0, 0) || version >= std::pair(6, 12);
 }
 
 absl::Status ThreadSleep::Ended() const {

@@ -19,6 +19,7 @@
 #include "lib/probe/thread_sleep.h"
 #include "lib/probe/thread_times.h"
 #include "lib/probe/usage.h"
+#include "test/probe/load.h"
 #include "test/sanitized.h"
 #include "test/status_matchers.h"
 #include "test/temporary_directory.h"
@@ -41,6 +42,7 @@ class Child {
     close(id_ == 0 ? to_[1] : to_[0]);
     close(id_ == 0 ? from_[0] : from_[1]);
     if (id_ == 0) {
+      const OnOneCpu here;
       Tell(from_[1]);
       Wait(to_[0]);
       const bool worked = Work(file);
@@ -169,6 +171,24 @@ TEST(Process, ThreadThatSleepsIsSeenFromOutside) {
             awake->wall - asleep->wall - kWork / 2);
   EXPECT_TRUE(absl::IsNotFound(thread->Read().status()));
   EXPECT_TRUE(absl::IsNotFound(ThreadSleep::Of(child.id(), process).status()));
+}
+
+TEST(ThreadSleepTest, TimeInTheRunQueueIsSleepAtMostWhereTheKernelErrs) {
+  ThreadSleep::Reading before;
+  ThreadSleep::Reading after;
+  after.wall = std::chrono::milliseconds(50);
+  after.cpu = std::chrono::milliseconds(1);
+  after.queued = std::chrono::milliseconds(48);
+  for (const bool errs : {false, true}) {
+    EXPECT_EQ(ThreadSleep::MostBetween(before, after, errs).count(), 0)
+        << "never went to sleep";
+  }
+  after.usage.voluntary_switches = 1;
+  constexpr std::chrono::milliseconds kKnown(1);
+  EXPECT_EQ(ThreadSleep::Between(before, after), kKnown);
+  EXPECT_EQ(ThreadSleep::MostBetween(before, after, false), kKnown);
+  EXPECT_EQ(ThreadSleep::MostBetween(before, after, true),
+            std::chrono::milliseconds(49));
 }
 
 TEST(Process, ThatHasEndedIsNotFound) {
