@@ -77,15 +77,17 @@ absl::StatusOr<std::optional<SlowDown>> ParseSlowDown(
 absl::StatusOr<ScanOptions> ScanOptionsFromFlags() {
   FlagReader flags;
   const auto bytes = [](int64_t kib) { return static_cast<size_t>(kib) << 10; };
-  ScanOptions options{
-      .data = flags.Take(DatasetOptionsFromFlags()),
-      .stride = static_cast<uint64_t>(flags.Read(FLAGS_stride, 1, kMaxStride)),
+  ScanOptions options;
+  options.data = flags.Take(DatasetOptionsFromFlags());
+  ScanSpec& scan = options.scan;
+  scan.stride = static_cast<uint64_t>(flags.Read(FLAGS_stride, 1, kMaxStride));
+  scan.source_options = {
       .buffer_bytes = bytes(flags.Read(FLAGS_buffer_kib, 1, kMaxBufferKib)),
       .chunk_bytes =
           bytes(flags.Read(FLAGS_chunk_kib, 0, kMaxBufferKib, kPageKib)),
-      .ahead = static_cast<size_t>(flags.Read(FLAGS_ahead, 0, kMaxAhead)),
-      .yield_bytes = bytes(flags.Read(FLAGS_yield_kib, 0, kMaxBufferKib)),
-      .slow_down = flags.Take(ParseSlowDown(absl::GetFlag(FLAGS_slow_down)))};
+      .ahead = static_cast<size_t>(flags.Read(FLAGS_ahead, 0, kMaxAhead))};
+  scan.yield_bytes = bytes(flags.Read(FLAGS_yield_kib, 0, kMaxBufferKib));
+  options.slow_down = flags.Take(ParseSlowDown(absl::GetFlag(FLAGS_slow_down)));
   if (!flags.status().ok()) return flags.status();
   return options;
 }

@@ -1,13 +1,12 @@
 #ifndef PAGESTALL_BENCH_SCAN_FLAGS_H_
 #define PAGESTALL_BENCH_SCAN_FLAGS_H_
 
-#include <cstddef>
-#include <cstdint>
 #include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "bench/dataset_flags.h"
+#include "lib/executor/scan.h"
 
 namespace pagestall {
 
@@ -20,11 +19,9 @@ struct SlowDown {
 // What the flags of every binary that scans the dataset say.
 struct ScanOptions {
   DatasetOptions data;
-  uint64_t stride;
-  size_t buffer_bytes;
-  size_t chunk_bytes;  // 0: the source's own
-  size_t ahead;        // 0: the source's own
-  size_t yield_bytes;  // 0: no row yields
+  // Of the source's options, 0 is for the source's own. yield_bytes is for rows
+  // that yield; 0: there are none.
+  ScanSpec scan;
   // The report's context says so and no row's name: a gate compares rows of the
   // same name, and takes them for the same work as it would a real regression.
   std::optional<SlowDown> slow_down;

@@ -25,8 +25,8 @@ std::vector<ScanConfig> ScanSuite::EveryRow() const {
     for (const Source& source : Sources()) {
       if (!executor.supports(source)) continue;
       std::vector<size_t> yields = {0};
-      if (executor.async && source.can_yield && options_.yield_bytes > 0) {
-        yields.push_back(options_.yield_bytes);
+      if (executor.async && source.can_yield && options_.scan.yield_bytes > 0) {
+        yields.push_back(options_.scan.yield_bytes);
       }
       for (const size_t yield_bytes : yields) {
         for (const CacheState cache : {CacheState::kCold, CacheState::kWarm}) {
@@ -43,13 +43,15 @@ std::vector<ScanConfig> ScanSuite::EveryRow() const {
 
 ScanConfig ScanSuite::ConfigOf(const Executor& executor, const Source& source,
                                CacheState cache) const {
-  return {
-      .executor = executor,
-      .source = source,
-      .window = {.cache = cache},
-      .scan = {.stride = options_.stride, .source_options = OptionsOf(source)},
-      .files = options_.data.dataset.files,
-      .slow_down_pct = SlowDownPctOf(source)};
+  ScanSpec scan = options_.scan;
+  scan.source_options = OptionsOf(source);
+  scan.yield_bytes = 0;
+  return {.executor = executor,
+          .source = source,
+          .window = {.cache = cache},
+          .scan = std::move(scan),
+          .files = options_.data.dataset.files,
+          .slow_down_pct = SlowDownPctOf(source)};
 }
 
 std::vector<ScanConfig> ScanSuite::InEveryPlace(ScanConfig config) const {
@@ -62,10 +64,10 @@ std::vector<ScanConfig> ScanSuite::InEveryPlace(ScanConfig config) const {
 }
 
 SourceOptions ScanSuite::OptionsOf(const Source& source) const {
-  return {.buffer_bytes = options_.buffer_bytes,
-          .chunk_bytes = options_.chunk_bytes > 0 ? options_.chunk_bytes
-                                                  : source.chunk_bytes,
-          .ahead = options_.ahead > 0 ? options_.ahead : source.ahead};
+  SourceOptions options = options_.scan.source_options;
+  if (options.chunk_bytes == 0) options.chunk_bytes = source.chunk_bytes;
+  if (options.ahead == 0) options.ahead = source.ahead;
+  return options;
 }
 
 int ScanSuite::SlowDownPctOf(const Source& source) const {
