@@ -217,7 +217,10 @@ def test_history_that_cannot_be_read_is_told_before_anything_runs(began):
     done = began.ab(a, b, "--rounds=12")
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
-    assert line == f"error: open history '{began.db}': file is not a database"
+    assert line == (
+        f"error: open history '{began.db}': file is not a database; name another by --db, or "
+        "restore it from a copy"
+    )
     assert began.calls() == []
 
 

@@ -19,6 +19,9 @@ machines may add to at once:
     export PAGESTALL_DB=postgresql://USER@HOST/DATABASE    # password: in ~/.pgpass
     tools/pagestall history list --db /mnt/team/history.sqlite
 
+A value there that cannot be one (a disk or a person has damaged it) is named and left out with its
+repetition or run; a database that lacks a part is refused.
+
 tools/pagestall history COMMAND --help explains each. Exit code: 0, or 2 if something cannot be
 read or stored; gate has 1 for slower."""
 

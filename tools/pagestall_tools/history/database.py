@@ -4,6 +4,8 @@ import contextlib
 import json
 import os
 import pathlib
+import sqlite3
+import stat
 
 from pagestall_tools.runs import BadInput
 
@@ -19,6 +21,19 @@ FORM = (
     "not a URL of a database; the form is postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with "
     "%40 for @ and %2F for / in a password"
 )
+DAMAGED = "it is damaged: restore it from a copy, or name another by --db"
+MAY_NOT = "allow writing to the file and its directory, or name another by --db"
+
+# Of an error that SQLite gives a number to.
+WHAT_TO_DO = {
+    sqlite3.SQLITE_BUSY: "another process writes to it for long: try again when that has ended",
+    sqlite3.SQLITE_CORRUPT: DAMAGED,
+    sqlite3.SQLITE_FULL: "make room where it is",
+    sqlite3.SQLITE_IOERR: "make room where it is, or see what its disk says",
+    sqlite3.SQLITE_NOTADB: "name another by --db, or restore it from a copy",
+    sqlite3.SQLITE_READONLY: MAY_NOT,
+    sqlite3.SQLITE_CANTOPEN: MAY_NOT,
+}  # fmt: skip
 
 
 class NotBegun(BadInput):
@@ -67,6 +82,8 @@ class Database:
         except (SQLAlchemyError, ValueError, OverflowError) as error:
             cause = getattr(error, "orig", None) or error
             text = " ".join(str(cause).split())
+            code = getattr(cause, "sqlite_errorcode", 0) & 0xFF  # without what extends it
+            text += f"; {WHAT_TO_DO[code]}" if code in WHAT_TO_DO else ""
             for secret in (self.url.password, self.url.query.get("password")):
                 text = text.replace(secret, "***") if secret else text
             raise BadInput(f"{operation} '{self}': {text}") from error
@@ -124,7 +141,7 @@ def open_file(path, create, made):
             with contextlib.suppress(FileExistsError):  # somebody was quicker
                 os.close(os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666))
                 made.insert(0, target)
-        os.close(os.open(path, os.O_RDWR if create else os.O_RDONLY))
+        refuse_no_file(path, os.O_RDWR if create else os.O_RDONLY)
     except FileNotFoundError as error:
         if create:
             raise BadInput(f"open history '{path}': {error.strerror}") from error
@@ -133,6 +150,17 @@ def open_file(path, create, made):
     except (OSError, ValueError) as error:
         cause = getattr(error, "strerror", None) or error
         raise BadInput(f"open history '{path}': {cause}") from error
+
+
+def refuse_no_file(path, flags):
+    """SQLite would wait for who writes to a pipe, and take a device for an empty database."""
+    handle = os.open(path, flags | os.O_NONBLOCK)
+    try:
+        mode = os.fstat(handle).st_mode
+    finally:
+        os.close(handle)
+    if not stat.S_ISREG(mode):
+        raise ValueError("Is a directory" if stat.S_ISDIR(mode) else "not a file")
 
 
 def engine(url, is_sqlite):
@@ -155,15 +183,17 @@ def engine(url, is_sqlite):
     except (SQLAlchemyError, TypeError, ValueError) as error:
         raise BadInput(f"{scheme}: {FORM}") from error
     if is_sqlite:
-        event.listen(made, "connect", leave_transactions_alone)
+        event.listen(made, "connect", prepare)
         event.listen(made, "begin", begin)
     return made
 
 
-def leave_transactions_alone(connection, _):
-    """Python's sqlite3 would begin none before CREATE TABLE or SELECT, and a late one before
+def prepare(connection, _):
+    """Lets a text that is not UTF-8 spoil no more than itself, and leaves transactions alone:
+    Python's sqlite3 would begin none before CREATE TABLE or SELECT, and a late one before
     INSERT: docs.sqlalchemy.org, "Serializable isolation / Savepoints / Transactional DDL"."""
     connection.isolation_level = None
+    connection.text_factory = lambda data: data.decode(errors="surrogateescape")
 
 
 def begin(connection):

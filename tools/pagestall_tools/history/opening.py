@@ -37,7 +37,7 @@ def known_noises(where):
         return {}
     try:
         with open_history(where) as history:
-            return {machine: history.noise(machine) for machine in history.machines()}
+            return history.noises()
     except database.NotBegun as error:
         if where is not None:
             raise

@@ -10,6 +10,7 @@ from pagestall_tools import runs, words
 from pagestall_tools.comparison.notes import dataset_differences
 from pagestall_tools.history.change_points import change_points
 from pagestall_tools.history.gate import of_one_machine, stranger_notes
+from pagestall_tools.machine import machine_id
 from pagestall_tools.runs import BadInput
 from pagestall_tools.whole_file import write_whole
 from pagestall_tools.words import printable
@@ -65,7 +66,9 @@ def comparable(history, machine, binary, row, any_machine):
     """([Sample] of the runs that measured what the newest one did, and unless `any_machine`
     where it did, lines that say how many others there are)."""
     contexts = history.contexts(machine, binary)
-    samples = history.samples(list(contexts), row=row)[row]
+    samples = history.samples(list(contexts), row=row).get(row)
+    if not samples:
+        raise BadInput(f"plot '{row}': no run in '{history.database}' has a time of it to read")
     newest = contexts[samples[-1].run]
     here, strangers = {one.run: contexts[one.run] for one in samples}, []
     if not any_machine:
@@ -110,7 +113,7 @@ def choose(history, arguments):
             raise BadInput(f"plot '{arguments.row}': say {option}, one of: {said}")
     if arguments.any_machine and arguments.machine is None:
         return None, {}, binaries[0], rows[0]
-    if not machines[ids[0]] and not arguments.any_machine:
+    if ids[0] == machine_id({}) and not arguments.any_machine:
         raise BadInput(
             f"plot '{arguments.row}': machine unknown: these runs may be of several; plot them "
             "all the same with --any-machine"

@@ -1,8 +1,9 @@
 """The tables of the history, and which version of them a database has."""
 
-from sqlalchemy import JSON, Column, DateTime, Float, ForeignKey, Index, Integer, MetaData
-from sqlalchemy import String, Table, func, inspect, select, text
+from sqlalchemy import Column, ForeignKey, Index, MetaData, Table, func, inspect, select, text
 
+from pagestall_tools.history.database import DAMAGED
+from pagestall_tools.history.stored import Figure, Moment, Numbers, Object, Text, Whole
 from pagestall_tools.runs import BadInput
 
 VERSION = 1
@@ -11,72 +12,93 @@ VERSION = 1
 CREATION_LOCK = 0x7061_6765
 
 METADATA = MetaData()
-SCHEMA = Table("pagestall_schema", METADATA, Column("version", Integer, nullable=False))
+SCHEMA = Table("pagestall_schema", METADATA, Column("version", Whole, nullable=False))
 MACHINES = Table(
     "machines",
     METADATA,
-    Column("id", String, primary_key=True),
-    Column("fingerprint", JSON, nullable=False),
+    Column("id", Text, primary_key=True),
+    Column("fingerprint", Object, nullable=False),
 )
 RUNS = Table(
     "runs",
     METADATA,
-    Column("id", Integer, primary_key=True),
-    Column("digest", String, nullable=False, unique=True),
+    Column("id", Whole, primary_key=True),
+    Column("digest", Text, nullable=False, unique=True),
     Column("machine", ForeignKey("machines.id"), nullable=False),
-    Column("commit", String, nullable=False),
-    Column("date", DateTime, nullable=False),
-    Column("binary", String, nullable=False),
-    Column("context", JSON, nullable=False),
+    Column("commit", Text, nullable=False),
+    Column("date", Moment, nullable=False),
+    Column("binary", Text, nullable=False),
+    Column("context", Object, nullable=False),
     Index("runs_of_machine", "machine", "date"),
 )
 REPETITIONS = Table(
     "repetitions",
     METADATA,
     Column("run", ForeignKey("runs.id"), nullable=False),
-    Column("row", String, nullable=False),
-    Column("index", Integer, nullable=False),
-    Column("seconds", Float, nullable=False),
-    Column("counters", JSON, nullable=False),
+    Column("row", Text, nullable=False),
+    Column("index", Whole, nullable=False),
+    Column("seconds", Figure, nullable=False),
+    Column("counters", Numbers, nullable=False),
     Index("repetitions_of_run", "run", "row"),
 )
 ERRORS = Table(
     "errors",
     METADATA,
     Column("run", ForeignKey("runs.id"), nullable=False),
-    Column("row", String, nullable=False),
-    Column("message", String, nullable=False),
-    Column("count", Integer, nullable=False),
+    Column("row", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("count", Whole, nullable=False),
     Index("errors_of_run", "run"),
 )
 NOISE = Table(
     "noise",
     METADATA,
     Column("machine", ForeignKey("machines.id"), primary_key=True),
-    Column("row", String, primary_key=True),
-    Column("date", DateTime, primary_key=True),
-    Column("noise", Float, nullable=False),
+    Column("row", Text, primary_key=True),
+    Column("date", Moment, primary_key=True),
+    Column("noise", Figure, nullable=False),
 )
 
 
-def version(connection):
-    """None if there is no history; the largest, should there be several."""
+def is_begun(connection):
+    """Whether there is a history. ValueError if there is one that this program cannot use."""
     if not inspect(connection).has_table(SCHEMA.name):
-        return None
-    return connection.scalar(select(func.max(SCHEMA.c.version)))
+        return False
+    refuse_missing(connection, [SCHEMA])
+    known = connection.scalar(select(func.max(SCHEMA.c.version)))
+    if isinstance(known, int) and known > VERSION:
+        raise ValueError(
+            f"its schema has version {known}, and this program knows {VERSION}: use a newer "
+            "checkout"
+        )
+    if known != VERSION:
+        raise ValueError(f"its schema has version {known}; {DAMAGED}")
+    refuse_missing(connection, METADATA.tables.values())
+    return True
+
+
+def refuse_missing(connection, tables):
+    """ValueError if one is not there, or has not all of its columns."""
+    database = inspect(connection)
+    for table in tables:
+        if not database.has_table(table.name):
+            raise ValueError(f"it has no table {table.name}; {DAMAGED}")
+        there = {one["name"] for one in database.get_columns(table.name)}
+        if missing := [one.name for one in table.columns if one.name not in there]:
+            raise ValueError(f"its table {table.name} has no column {missing[0]}; {DAMAGED}")
 
 
 def is_empty(connection):
     """Whether nothing was ever added: whatever is, has a machine."""
-    return version(connection) is None or not connection.scalar(select(func.count(MACHINES.c.id)))
+    return not is_begun(connection) or not connection.scalar(select(func.count(MACHINES.c.id)))
 
 
 def create(connection, database):
-    """The version: another process may have been quicker."""
+    """Unless another process was quicker."""
     if not database.is_sqlite:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": CREATION_LOCK})
-    if (known := version(connection)) is not None:
-        return known
+    if is_begun(connection):
+        return
     if others := inspect(connection).get_table_names():
         raise BadInput(
             f"create history '{database}': something else's database, with the table "
@@ -84,4 +106,3 @@ def create(connection, database):
         )
     METADATA.create_all(connection)
     connection.execute(SCHEMA.insert().values(version=VERSION))
-    return VERSION

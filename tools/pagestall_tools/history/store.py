@@ -10,17 +10,20 @@ import statistics
 
 from sqlalchemy import and_, func, or_, select
 
+from pagestall_tools import left_out
 from pagestall_tools.entries import Repetition
 from pagestall_tools.history import schema
 from pagestall_tools.history.database import Database, NotBegun
 from pagestall_tools.history.dates import date_of, utc
 from pagestall_tools.history.schema import ERRORS, MACHINES, NOISE, REPETITIONS, RUNS
+from pagestall_tools.history.stored import Damaged
 from pagestall_tools.machine import fingerprint, machine_id
 from pagestall_tools.outcome import ANSWERS
 from pagestall_tools.runs import BadInput
 from pagestall_tools.words import keepable
 
-IS_FAILURE = and_(*(~ERRORS.c.message.startswith(one.value, autoescape=True) for one in ANSWERS))
+MESSAGE = func.coalesce(ERRORS.c.message, "")
+IS_FAILURE = and_(*(~MESSAGE.startswith(one.value, autoescape=True) for one in ANSWERS))
 
 # A row that failed in some of a run's repetitions is no measurement: the others are not what
 # they would be without.
@@ -32,7 +35,11 @@ IS_WHOLE = (
 )
 
 # Rows that were skipped stand as 0 in a history from before that was known.
-IS_TIME = or_(REPETITIONS.c.seconds > 0, REPETITIONS.c.row.contains("/manual_time"))
+SECONDS = func.coalesce(REPETITIONS.c.seconds, -1)
+IS_TIME = or_(SECONDS != 0, REPETITIONS.c.row.contains("/manual_time"))
+
+# Columns that say whose record it is.
+IDENTITY = ["id", "machine", "run", "row"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,20 +102,16 @@ class Store:
 
     def __init__(self, database, create):
         self.database = database
+        self.damaged = collections.Counter()  # (whose, what) -> how many records were left out
         with database.transaction("open history") as connection:
-            known = schema.version(connection)
-        if known is None and create:
+            is_begun = schema.is_begun(connection)
+        if create and not is_begun:
             with database.transaction("create history", writes=True) as connection:
-                known = schema.create(connection, database)
-        if known is None:
+                schema.create(connection, database)
+        elif not is_begun:
             raise NotBegun(
                 f"open history '{database}': no history in it; tools/pagestall history add "
                 "RUN.json begins one"
-            )
-        if known != schema.VERSION:
-            raise BadInput(
-                f"open history '{database}': its schema has version {known}, and this program "
-                f"knows {schema.VERSION}: use a newer checkout"
             )
 
     def __enter__(self):
@@ -116,6 +119,7 @@ class Store:
 
     def __exit__(self, *_):
         leave(self.database)
+        left_out.say((self.database, *one, count) for one, count in self.damaged.items())
 
     def add(self, run):
         """Whether it was added: False if it is there already."""
@@ -167,14 +171,23 @@ class Store:
                 )
         self.database.made.clear()
 
+    def noises(self):
+        """{machine: {row: fraction}}, each as it was measured last."""
+        query = select(NOISE.c.machine, NOISE.c.row, NOISE.c.date, NOISE.c.noise)
+        noises = {}
+        for machine, row, _, fraction in self._read(query.order_by(NOISE.c.date)):
+            noises.setdefault(machine, {})[row] = fraction
+        return noises
+
     def noise(self, machine):
-        """{row: fraction}, each as it was measured last."""
-        query = select(NOISE.c.row, NOISE.c.noise).where(NOISE.c.machine == machine)
-        return dict(map(tuple, self._read(query.order_by(NOISE.c.date))))
+        """{row: fraction} of one."""
+        return self.noises().get(machine, {})
 
     def machines(self):
-        """{id: fingerprint}."""
-        return dict(map(tuple, self._read(select(MACHINES).order_by(MACHINES.c.id))))
+        """{id: fingerprint}; an empty one where it is not known."""
+        of_runs = self._read(select(RUNS.c.machine).distinct())
+        known = self._read(select(MACHINES.c.id, MACHINES.c.fingerprint))
+        return dict(sorted({**{one: {} for (one,) in of_runs}, **dict(known)}.items()))
 
     def runs(self, machine):
         """A Summary of each, in order of date."""
@@ -195,13 +208,13 @@ class Store:
         )
         counts = (measured.c.rows, measured.c.repetitions, failed.c.rows)
         query = (
-            select(RUNS.c.date, RUNS.c.commit, RUNS.c.binary, *counts)
+            select(RUNS.c.id.label("run"), RUNS.c.date, RUNS.c.commit, RUNS.c.binary, *counts)
             .outerjoin(measured, measured.c.run == RUNS.c.id)
             .outerjoin(failed, failed.c.run == RUNS.c.id)
             .where(RUNS.c.machine == machine)
             .order_by(RUNS.c.date, RUNS.c.id)
         )
-        return [Summary(*line[:3], *(one or 0 for one in line[3:])) for line in self._read(query)]
+        return [Summary(*line[1:4], *(one or 0 for one in line[4:])) for line in self._read(query)]
 
     def rows(self, machine):
         """Every (row, binary) that was measured in some run without a failure."""
@@ -211,18 +224,22 @@ class Store:
             .where(RUNS.c.machine == machine, IS_WHOLE, IS_TIME)
             .distinct()
         )
-        return sorted(map(tuple, self._read(query)))
+        return sorted(self._read(query))
 
     def contexts(self, machine, binary, before=None):
         """{key: context} of its runs on the machine (None: any), in order of date; of those that
         were made before a Run (or in the same second) if it is given."""
         its_binary = RUNS.c.binary == keepable(binary)
-        query = select(RUNS.c.id, RUNS.c.context).where(its_binary)
+        query = select(RUNS.c.id.label("run"), RUNS.c.date, RUNS.c.context).where(its_binary)
         if machine is not None:
             query = query.where(RUNS.c.machine == machine)
         if before is not None:
-            query = query.where(RUNS.c.date <= date_of(before), RUNS.c.digest != digest(before))
-        return dict(map(tuple, self._read(query.order_by(RUNS.c.date, RUNS.c.id))))
+            query = query.where(RUNS.c.digest != digest(before))
+        return {
+            run: context
+            for run, date, context in self._read(query.order_by(RUNS.c.date, RUNS.c.id))
+            if before is None or date <= date_of(before)
+        }
 
     def samples(self, runs, last=None, row=None):
         """{row: [Sample]} of the runs with these keys: of each row, or of the one, the `last`
@@ -231,14 +248,14 @@ class Store:
             partition_by=REPETITIONS.c.row, order_by=(RUNS.c.date.desc(), RUNS.c.id.desc())
         )
         query = (
-            select(RUNS.c.id, RUNS.c.date, RUNS.c.commit, REPETITIONS, age.label("age"))
+            select(RUNS.c.date, RUNS.c.commit, REPETITIONS, age.label("age"))
             .join(RUNS, RUNS.c.id == REPETITIONS.c.run)
             .where(RUNS.c.id.in_(runs), IS_WHOLE, IS_TIME)
         )
         if row is not None:
             query = query.where(REPETITIONS.c.row == row)
         ranked = query.subquery()
-        of_run = (ranked.c.row, ranked.c.id, ranked.c.date, ranked.c.commit)
+        of_run = (ranked.c.row, ranked.c.run, ranked.c.date, ranked.c.commit)
         of_repetition = (ranked.c.seconds, ranked.c.counters, ranked.c.index)
         order = (ranked.c.row, ranked.c.age.desc(), ranked.c.index)
         query = select(*of_run, *of_repetition).order_by(*order)
@@ -265,8 +282,21 @@ class Store:
         return failures
 
     def _read(self, query):
+        """Its records, as tuples. What is damaged is left out, and named when all is done."""
         with self.database.transaction("read history") as connection:
-            return connection.execute(query).all()
+            found = connection.execute(query)
+            names, records = list(found.keys()), found.all()
+        whole = []
+        for record in records:
+            damaged = [name for name, one in zip(names, record) if isinstance(one, Damaged)]
+            if damaged:
+                known = dict(zip(names, record))
+                whose = ", ".join(f"{name} {known[name]}" for name in IDENTITY if name in known)
+                what = ", ".join(f"{name} is {known[name]}" for name in damaged)
+                self.damaged[whose, f"damaged: {what}"] += 1
+            else:
+                whole.append(tuple(record))
+        return whole
 
 
 def repetitions_of(run):
