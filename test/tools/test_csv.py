@@ -157,6 +157,35 @@ def test_columns_of_one_name_are_told_apart(scratch):
     assert [line[one] for one in ("axis_seconds", "seconds")] == ["3", "2.0"]
 
 
+def header(scratch, row, counters):
+    path = write_run(scratch / "run.json", [repetitions(row, [2])[0] | counters])
+    done = pagestall("csv", path)
+    assert (done.returncode, done.stderr) == (0, "")
+    (names, cells) = csv.reader(io.StringIO(done.stdout))
+    assert len(names) == len(set(names)) == len(cells)
+    return dict(zip(names, cells))
+
+
+def test_no_two_columns_have_one_name(scratch):
+    """Whatever makes them one: a fixed column, an axis, what was made of another's name, or what
+    the file writes of them."""
+    fixed = "row family repetition seconds error errors commit date machine".split()
+    clashes = dict.fromkeys(fixed, 5) | {"counter_seconds": 7, "counter_counter_seconds": 8}
+    known = header(scratch, "x/axis_row:1/row:2/counter_exec:3/exec:4", clashes | {"exec": 9})
+    assert [known[one] for one in ("axis_row", "axis_axis_row", "counter_exec")] == ["1", "2", "3"]
+    assert [known[one] for one in ("counter_seconds", "counter_counter_seconds")] == ["7.0", "8.0"]
+    assert known["counter_counter_counter_seconds"] == "5.0"
+    assert known["counter_counter_exec"] == "9.0"
+
+
+@pytest.mark.parametrize("names", [["a\n", "a\\n"], ["=a", "'=a"], ["a;=b", "a;'=b"]])
+def test_no_two_columns_have_one_name_as_they_are_written(scratch, names):
+    known = header(scratch, "x", {name: value for value, name in enumerate(names)})
+    assert sorted(cell for name, cell in known.items() if "a" in name and cell[1:] == ".0") == [
+        "0.0", "1.0",
+    ]  # fmt: skip
+
+
 def test_pandas_reads_it(scratch):
     pandas = pytest.importorskip("pandas")
     path = write_run(

@@ -7,8 +7,9 @@ look for change points.
 Columns: the row's name; its family and a column for each axis of its name (exec, io, cache,
 ...); the repetition, from 0; seconds; the counters in alphabetical order, each in the unit at
 the end of its name; error and how many repetitions had it; the run's commit and date, and the
-machine (the same text for the same machine). What was not measured or is unknown is an empty
-cell. What failed, was skipped or cannot be a time is a line without seconds for each message.
+machine (the same text for the same machine). No two have one name: what would is axis_NAME or
+counter_NAME. What was not measured or is unknown is an empty cell. What failed, was skipped or
+cannot be a time is a line without seconds for each message.
 
 Numbers have all their digits. Text is in quotes, has an apostrophe wherever a spreadsheet would
 take what follows for a formula, and what cannot be printed is escaped (\\n, \\x1b).
@@ -59,10 +60,9 @@ def table(run):
     axes = {name: row_axes(name) for name in [*run.rows, *(row for row, _ in run.errors)]}
     axis_names = sorted({axis for one in axes.values() for axis in one}, key=axis_order)
     counters = sorted({c for reps in run.rows.values() for one in reps for c in one.counters})
-    own = {*BEFORE_AXES, *BEFORE_COUNTERS, *LAST}
-    axis_columns = [f"axis_{one}" if one in own else one for one in axis_names]
-    taken = {*own, *axis_columns}
-    counter_columns = [f"counter_{one}" if one in taken else one for one in counters]
+    taken = set(map(field, [*BEFORE_AXES, *BEFORE_COUNTERS, *LAST]))
+    axis_columns = columns("axis", axis_names, taken)
+    counter_columns = columns("counter", counters, taken)
     header = [*BEFORE_AXES, *axis_columns, *BEFORE_COUNTERS, *counter_columns, *LAST]
     machine = machine_id(run.context) if is_known(run.context) else None
     origin = [run.context.get("commit"), run.context.get("date"), machine]
@@ -84,6 +84,19 @@ def table(run):
             for (row, message), count in run.errors.items()
         ),
     ]
+
+
+def columns(kind, names, taken):
+    """What they are called as columns: none as another is, as both stand in the file, which is what
+    `taken` has; these are added to it."""
+    return [column(kind, name, taken) for name in names]
+
+
+def column(kind, name, taken):
+    while field(name) in taken:
+        name = f"{kind}_{name}"
+    taken.add(field(name))
+    return name
 
 
 def row_axes(row):
