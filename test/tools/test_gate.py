@@ -166,6 +166,55 @@ def test_hidden_layers_of_two_containers_are_of_one_machine(scratch):
     assert machine.differences(below[0], BELOW)
 
 
+def on_loop(device, disk="vda", file="/a.img", **context):
+    memory = f"{device.split('/')[-1]}, which reads {file} through the page cache"
+    below = {"disks_below": disk, "unknown_below": memory} if disk else {}
+    return CONTEXT | {"device": device} | below | context
+
+
+def test_number_of_a_loop_device_is_no_machine():
+    for numbers in (("1", "2"), ("1p3", "12p3")):
+        one, other = (on_loop(f"/dev/loop{number}") for number in numbers)
+        assert not machine.differences(one, other)
+        assert machine.machine_id(one) == machine.machine_id(other)
+    keys = ("device", "disks_below", "unknown_below")
+    one, other = (
+        CONTEXT | {f"{key}_fast": on_loop(f"/dev/loop{number}")[key] for key in keys}
+        for number in (1, 2)
+    )
+    assert not machine.differences(one, other)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [on_loop("/dev/loop2", disk="sdb"), on_loop("/dev/loop2", file="/b.img"),
+     on_loop("/dev/loop1p2"), on_loop("/dev/sda"), on_loop("/dev/loop2", filesystem="xfs")],
+)  # fmt: skip
+def test_loop_devices_of_two_disks_or_files_are_of_two_machines(other):
+    assert machine.differences(on_loop("/dev/loop1"), other)
+
+
+def test_loop_devices_of_two_disks_have_no_noise_in_common():
+    assert machine.machine_id(on_loop("/dev/loop1")) != machine.machine_id(
+        on_loop("/dev/loop1", disk="sdb")
+    )
+
+
+@pytest.mark.parametrize("disk", ["", "unknown"])
+def test_loop_devices_are_told_by_their_numbers_where_nothing_says_what_is_below(disk):
+    one, other = (on_loop(f"/dev/loop{number}", disk) for number in (1, 2))
+    assert "device: /dev/loop1 / /dev/loop2" in machine.differences(one, other)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("sda", "sdb"), ("nvme0n1", "nvme1n1"), ("dm-1", "dm-2"), ("md0", "md1"),
+     ("mapper/loop1-x", "mapper/loop2-x")],
+)  # fmt: skip
+def test_other_devices_are_told_by_their_numbers(names):
+    one, other = (CONTEXT | {"device": f"/dev/{name}", "disks_below": "vda"} for name in names)
+    assert machine.differences(one, other)
+
 
 def test_run_of_before_it_was_known_what_is_below_is_of_the_same_machine(scratch):
     old = write_run(scratch / "old.json", measured(READ, 1))

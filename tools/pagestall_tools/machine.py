@@ -24,6 +24,10 @@ STORAGE = ["filesystem", "device_read_ahead_kib", "device"]
 # A run says either both or, if it is older, nothing; without the second there is no such memory.
 DISKS, MEMORIES = "disks_below", "unknown_below"
 
+# Its number is the first that was free; that of a partition on it is the partition's.
+LOOP = re.compile(r"(?<![^/])loop[0-9]+(?=(p[0-9]+)?$)")
+LOOP_READS = re.compile(r"\Aloop[0-9]+(?=(p[0-9]+)?, which reads )")
+
 # Where the path is not the machine's.
 HIDDEN = re.compile(r".+(?=, which cannot be seen here$)", re.DOTALL)
 
@@ -58,7 +62,7 @@ def fingerprint(context):
     kernel = str(context.get("kernel", "")).split()
     if len(kernel) >= 3:
         known["system"] = f"{kernel[0]} {kernel[-1]}"
-    known.update((key, str(value)) for key, value in context.items() if is_storage(key))
+    known.update((key, storage(key, context)) for key in context if is_storage(key))
     return dict(sorted(known.items()))
 
 
@@ -143,9 +147,18 @@ def differences_below(a, b):
     return differing(*below)
 
 
+def storage(key, context):
+    """A loop device is told by the disks below it, if they are known."""
+    said, disks = str(context[key]), context.get(key.replace("device", DISKS, 1), "unknown")
+    if disks == "unknown" or not LOOP.search(said):
+        return said
+    return f"{LOOP.sub('loop', said)} of {disks}"
+
+
 def memory(said):
-    """What two runs must have in common of it: a container's layers have names of their own."""
-    return HIDDEN.sub("storage", str(said))
+    """What two runs must have in common of it: a container's layers have names of their own, and
+    loop devices are told by their files."""
+    return LOOP_READS.sub("loop", HIDDEN.sub("storage", str(said)))
 
 
 def is_far(a, b):
