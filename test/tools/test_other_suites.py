@@ -186,6 +186,19 @@ def test_cpu_time_that_is_none_is_named_and_its_row_is_kept(scratch, cpu_time, w
     assert "2 rows: 1 same" in done.stdout
 
 
+def test_repetition_that_is_there_twice_counts_once(scratch):
+    """As in a file that was put together of two that overlap: copies made noise significant."""
+    few = [rows(PARSE, ns, 4, bytes=float("nan")) for ns in (50, 150)]
+    a, b = (write(scratch / f"{ns}.json", few[at], few[at]) for at, ns in enumerate("ab"))
+    done = pagestall("gate", a, b, "--in_turn")
+    assert done.returncode == 2
+    assert "4/4" in done.stdout and "needs 6 repetitions" in done.stdout
+    assert f"{PARSE}: a repetition that is there twice (4 times)\n" in done.stderr
+    other = [one | {"family_index": 1} for one in few[0]]
+    both = write(scratch / "both.json", few[0], other)
+    assert "8/8" in pagestall("gate", both, both, "--in_turn").stdout, "two of one name are none"
+
+
 def test_counter_that_is_there_twice_is_named(scratch):
     path = write(scratch / "run.json", rows(PARSE, 50, 1, hits=3))
     path.write_text(path.read_text().replace('"hits": 3', '"hits": 3, "hits": 4'))
