@@ -70,6 +70,7 @@ def test_what_was_read_ahead_before_the_window_counts_as_read(questions):
     for name, run in rows(report).items():
         # All of it, and perhaps some of the program's own pages.
         assert 32 <= run["device_read_mib"] < 33, name
+        assert run["resident_before_pct"] > 0, name
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="the kernel shows folios to root")
