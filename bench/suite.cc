@@ -86,10 +86,11 @@ bool PutBackReadAheads() {
   std::_Exit(1);
 }
 
-// Else the next file that is opened would be what is printed to.
+// Else the next file that is opened would be what is printed to. The root
+// directory cannot be written to, and is there where /dev/null is not.
 void ReserveStandardStreams() {
   for (const int fd : kStandardStreams) {
-    if (fcntl(fd, F_GETFD) < 0) open("/dev/null", O_RDONLY);
+    if (fcntl(fd, F_GETFD) < 0) open("/", O_RDONLY);
   }
 }
 
@@ -184,7 +185,9 @@ int RunSuite(int argc, char** argv, const Suite& suite) {
     file = std::make_unique<CheckedReporter>(
         NewReporter(flags->out_format), reader_of(flags->out_format), outcomes,
         report_file->text(), &report_file->text());
-    SetLibraryFlag(args[0], "--benchmark_out=/dev/null");
+    const absl::StatusOr<std::string> unread = report_file->Unread();
+    if (!unread.ok()) return Refuse(unread.status());
+    SetLibraryFlag(args[0], absl::StrCat("--benchmark_out=", *unread));
   }
   benchmark::RunSpecifiedBenchmarks(&display, file.get());
   progress.Clear();

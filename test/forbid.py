@@ -8,10 +8,21 @@ import resource
 import struct
 
 # Of system calls, by architecture where they differ.
-NUMBERS = {"io_uring_setup": 425, "io_uring_enter": 426, "clone3": 435, "cachestat": 451} | {
-    "x86_64": {"clone": 56, "flock": 73, "mincore": 27, "preadv2": 327, "statx": 332},
-    "aarch64": {"clone": 220, "flock": 32, "mincore": 232, "preadv2": 286, "statx": 291},
-}.get(platform.machine(), {})
+NUMBERS = {
+    "io_uring_setup": 425, "io_uring_enter": 426, "clone3": 435, "faccessat2": 439,
+    "cachestat": 451,
+} | {
+    "x86_64": {
+        "clone": 56, "epoll_ctl": 233, "epoll_pwait": 281, "flock": 73, "fsync": 74,
+        "mincore": 27, "preadv2": 327, "rename": 82, "statx": 332, "sysinfo": 99,
+        "timerfd_settime": 286,
+    },
+    "aarch64": {
+        "clone": 220, "epoll_ctl": 21, "epoll_pwait": 22, "flock": 32, "fsync": 82,
+        "mincore": 232, "preadv2": 286, "rename": 38, "statx": 291, "sysinfo": 179,
+        "timerfd_settime": 86,
+    },
+}.get(platform.machine(), {})  # fmt: skip
 
 # seccomp(2): load the call's number; answer some with an error, allow the rest.
 LOAD, JUMP_IF_EQUAL, RETURN = 0x20, 0x15, 0x06

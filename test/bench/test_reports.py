@@ -1,13 +1,17 @@
 """--benchmark_out and the other flags of Google Benchmark: no report is lost, none is half there."""
 
+import errno
 import json
 import os
+import resource
 import subprocess
 import sys
 
 import pytest
 
-from conftest import BUILD, ROOT, Binary
+import forbid
+from conftest import BUILD, ROOT, Binary, unsanitized
+from in_place import NOBODY, needs_root
 
 sys.path.insert(0, str(ROOT / "tools"))
 from pagestall_tools import runs  # noqa: E402
@@ -107,6 +111,104 @@ def test_what_is_no_file_is_refused_before_anything_is_made(scratch, name, says)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"write '{scratch / name}': {says}\n"
     assert not list((scratch / "data").iterdir())
+
+
+def expect_report(article, out, **options):
+    done = article.run(ROW, f"--benchmark_out={out}", **options)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert rows_of(out.read_text()) == THE_ROW
+
+
+@needs_root
+def test_file_that_is_a_mount_of_its_own_is_written_to(article, scratch):
+    """As a container is given one; nothing can be renamed to it."""
+    elsewhere, out = scratch / "elsewhere.json", scratch / "run.json"
+    for path in (elsewhere, out):
+        path.write_text(FORMER * 1000)
+
+    def mount():
+        forbid.own_mounts()
+        forbid.show_instead(os.fsencode(out), os.fsencode(elsewhere))
+
+    done = article.run(ROW, f"--benchmark_out={out}", preexec_fn=mount)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert rows_of(elsewhere.read_text()) == THE_ROW
+    assert out.read_text() == FORMER * 1000
+    assert not list(scratch.glob("*.part"))
+
+
+@needs_root
+@pytest.mark.parametrize("mode", [0o1777, 0o755])
+def test_file_that_may_be_written_but_not_replaced_is_written_to(scratch, mode):
+    """Another's in a directory that is sticky, or where nothing may be made."""
+    place, out = scratch / "place", scratch / "place/run.json"
+    scratch.chmod(0o755)
+    place.mkdir()
+    out.write_text(FORMER * 1000)
+    os.chown(out, 1, 1)
+    out.chmod(0o666)
+    place.chmod(mode)
+    (scratch / "theirs").mkdir()
+    os.chown(scratch / "theirs", NOBODY, NOBODY)
+    article = Binary(
+        "article_bench", scratch, [f"--data_dir={scratch / 'theirs/data'}", "--files=2", "--file_mib=2"]
+    )
+    expect_report(article, out, preexec_fn=lambda: (os.setgid(NOBODY), os.setuid(NOBODY)))
+    assert out.stat().st_uid == 1
+    assert list(place.iterdir()) == [out]
+
+
+@pytest.mark.parametrize("call", ["fsync", "rename"])
+def test_report_is_written_where_a_sandbox_forbids_to_do_so_safely(article, scratch, call):
+    assert article.run(ROW).returncode == 0
+    error = {call: errno.EPERM}
+    expect_report(article, scratch / "run.json", preexec_fn=lambda: forbid.calls(**error))
+    assert not list(scratch.glob("*.part"))
+
+
+def hide_devices():
+    forbid.hide("/dev")
+    forbid.call(forbid.LIBC.mount, None, b"/dev", None, forbid.MS_RDONLY | forbid.MS_REMOUNT, None)
+
+
+@needs_root
+def test_report_needs_no_device(article, scratch):
+    expect_report(article, scratch / "run.json", preexec_fn=hide_devices)
+    assert not list(scratch.glob("*.part"))
+
+
+@needs_root
+def test_what_is_printed_goes_to_no_other_file_where_there_is_no_device(article, scratch):
+    def close():
+        hide_devices()
+        os.close(1)
+
+    done = subprocess.run(
+        [article.path, *article.flags, ROW], preexec_fn=close, stderr=subprocess.PIPE, text=True,
+        check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.endswith(
+        "write standard output: the report is incomplete; is the disk full?\n"
+    )
+    for path in (scratch / "data").iterdir():
+        assert b"Benchmark" not in path.read_bytes(), path
+
+
+@unsanitized
+def test_report_without_a_descriptor_for_it_says_so(article, scratch):
+    assert article.run(ROW).returncode == 0
+    full = os.strerror(errno.EMFILE)
+    for most in range(4, 65):
+        done = article.run(
+            ROW, f"--benchmark_out={scratch / 'run.json'}",
+            preexec_fn=lambda most=most: forbid.limit(resource.RLIMIT_NOFILE, most),
+        )  # fmt: skip
+        if done.returncode == 0:
+            return
+        if "ERROR OCCURRED" not in done.stdout:
+            assert full in done.stderr, f"{most} open files: {done.stderr}"
+    pytest.fail("64 open files are not enough")
 
 
 def test_report_is_what_the_console_shows(article, scratch):
