@@ -4,6 +4,7 @@
 #include <exception>
 #include <utility>
 
+#include "lib/executor/events.h"
 #include "lib/file/exception_status.h"
 
 namespace pagestall {
@@ -24,6 +25,7 @@ AsyncLoop::AsyncLoop(size_t max_operations, std::vector<ScanWatcher*> watchers)
 absl::Status AsyncLoop::Open(const Source& source,
                              const std::vector<std::string>& paths,
                              const SourceOptions& options) {
+  if (absl::Status status = CheckEvents(); !status.ok()) return status;
   for (const std::string& path : paths) {
     absl::StatusOr<std::unique_ptr<AsyncSource>> opened =
         source.openers->async(path, options, environment_);

@@ -58,6 +58,17 @@ FORBIDDEN = {
         lambda: forbid.calls(clone3=errno.EPERM), THREAD,
         f"not available here: .*{os.strerror(errno.EPERM)}",
     ),
+    "faccessat2, EPERM": (lambda: forbid.calls(faccessat2=errno.EPERM), NO_ROW, ""),
+    "faccessat2, death": (lambda: forbid.calls(faccessat2=forbid.KILL), NO_ROW, ""),
+    # Which Asio asks for without looking at the answer.
+    "epoll_ctl, ENOSYS": (
+        lambda: forbid.calls(epoll_ctl=errno.ENOSYS), "exec:async",
+        f"not available here: epoll_ctl: {os.strerror(errno.ENOSYS)}; a sandbox forbids to wait",
+    ),
+    "timerfd_settime, EPERM": (
+        lambda: forbid.calls(timerfd_settime=errno.EPERM), "exec:async",
+        f"not available here: timerfd_settime: {os.strerror(errno.EPERM)}; a sandbox forbids to",
+    ),
     "threads": (
         lambda: forbid.calls(clone3=errno.ENOSYS, clone=errno.EAGAIN), THREAD,
         f"(start a thread|prepare the scan): {NO_THREAD}",
