@@ -2,7 +2,6 @@
 // mapped, by the library's loop and by the alternatives to it.
 
 #include <benchmark/benchmark.h>
-#include <unistd.h>
 
 #include <cstdint>
 #include <iterator>
@@ -22,6 +21,7 @@
 #include "bench/row.h"
 #include "bench/suite.h"
 #include "fixtures/content.h"
+#include "lib/file/free_memory.h"
 #include "lib/kernel/strided_sum.h"
 
 ABSL_FLAG(int64_t, mib, 2048,
@@ -123,9 +123,9 @@ struct Kernel {
   std::vector<uint8_t> memory;
 
   absl::Status RegisterRows(Rows& rows) {
-    const int64_t most = sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE) >> 20;
+    const auto most = static_cast<int64_t>(MachineMemoryBytes() >> 20);
     const int64_t mib = absl::GetFlag(FLAGS_mib);
-    if (mib < 1 || mib > most) {
+    if (mib < 1 || (most > 0 && mib > most)) {
       return absl::InvalidArgumentError(absl::StrCat(
           "--mib=", mib, ": must be from 1 to this machine's memory, ", most));
     }

@@ -84,12 +84,13 @@ std::string Nanoseconds(std::chrono::nanoseconds time) {
 
 std::vector<std::pair<std::string, std::string>> DescribeMachine() {
   const int64_t page_bytes = sysconf(_SC_PAGESIZE);
-  const uint64_t memory_bytes = sysconf(_SC_PHYS_PAGES) * page_bytes;
+  const uint64_t memory_bytes = MachineMemoryBytes();
   std::vector<std::pair<std::string, std::string>> context = {
       {"kernel", Kernel()},
       {"cpu_model", CpuModel()},
       {"cpus_online", absl::StrCat(sysconf(_SC_NPROCESSORS_ONLN))},
-      {"memory_mib", absl::StrCat(memory_bytes >> 20)},
+      {"memory_mib",
+       memory_bytes > 0 ? absl::StrCat(memory_bytes >> 20) : kUnknown},
       {"hypervisor", Hypervisor()},
       {"page_bytes", absl::StrCat(page_bytes)},
       // "always [madvise] never" and the like, with what is chosen in brackets

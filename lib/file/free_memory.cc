@@ -1,10 +1,12 @@
 #include "lib/file/free_memory.h"
 
 #include <sys/mman.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <fstream>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -29,13 +31,14 @@ std::optional<uint64_t> ReadNumber(const std::string& path) {
   return number;
 }
 
-// The value of a line "MemFree:  123 kB" of /proc/meminfo.
-uint64_t MemFreeBytes() {
+// The value of a line "MemFree:  123 kB" of /proc/meminfo, 0 where there is
+// none.
+uint64_t MemInfoBytes(const std::string& wanted) {
   std::ifstream file("/proc/meminfo");
   for (std::string name, unit; file >> name;) {
     uint64_t kib = 0;
     if (!(file >> kib)) break;
-    if (name == "MemFree:") return kib << 10;
+    if (name == wanted) return kib << 10;
     std::getline(file, unit);
   }
   return 0;
@@ -66,16 +69,25 @@ std::vector<Group> OurGroups() {
 }  // namespace
 
 uint64_t FreeMemoryBytes() {
-  uint64_t least = MemFreeBytes();
+  uint64_t least = MemInfoBytes("MemFree:");
   for (const auto& [limit, usage] : OurGroups()) {
     least = std::min(least, limit - std::min(limit, usage));
   }
   return least;
 }
 
+uint64_t MachineMemoryBytes() {
+  // Not sysconf(3), which does not look whether it was answered.
+  struct sysinfo machine {};
+  if (sysinfo(&machine) == 0) {
+    return uint64_t{machine.totalram} * machine.mem_unit;
+  }
+  return MemInfoBytes("MemTotal:");
+}
+
 uint64_t MemoryLimitBytes() {
-  uint64_t least =
-      uint64_t{1} * sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
+  const uint64_t machine = MachineMemoryBytes();
+  uint64_t least = machine > 0 ? machine : std::numeric_limits<uint64_t>::max();
   for (const Group& group : OurGroups()) least = std::min(least, group.limit);
   return least;
 }

@@ -13,9 +13,13 @@ namespace pagestall {
 // in bytes. 0 where the kernel does not tell.
 uint64_t FreeMemoryBytes();
 
+// The machine's memory in bytes, 0 where neither sysinfo(2) nor /proc/meminfo
+// tells.
+uint64_t MachineMemoryBytes();
+
 // How much memory this process can have at most, the page cache of what it
 // reads included: the machine's, or the least that one of its control groups
-// may hold; in bytes.
+// may hold; in bytes. The largest number where nothing tells.
 uint64_t MemoryLimitBytes();
 
 // Has the hypervisor of a virtual machine give it `bytes` of its free memory,
