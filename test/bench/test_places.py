@@ -305,6 +305,13 @@ def test_dataset_on_a_read_only_volume_is_used(disk):
 
 
 @needs_root
+def test_disk_that_does_not_say_how_large_it_is_may_be_large_enough(scratch):
+    with mounted(scratch, "-t", "ramfs", "ramfs") as place:
+        done = run(place, "data")
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+@needs_root
 def test_overlay_is_counted_by_what_sees_its_pages(scratch):
     layers = [make(scratch / name) for name in ("lower", "upper", "work")]
     options = ",".join(f"{layer.name}dir={layer}" for layer in layers)
