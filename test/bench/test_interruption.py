@@ -17,7 +17,7 @@ ONE_ROW = "--benchmark_filter=exec:seq/io:read/cache:warm"
 FORMER = '{"former": 1}'
 SAID = "interrupted: ends after what is under way; once more ends at once\n"
 SHAPE = ["--files=2", "--file_mib=8"]
-INTERRUPTING = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+INTERRUPTING = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGXCPU]
 
 
 @pytest.fixture
@@ -100,6 +100,21 @@ def test_second_signal_ends_at_once_and_keeps_the_former_report(start, scratch):
     assert process.wait(timeout=60) == -signal.SIGINT
     assert (scratch / "run.json").read_text() == FORMER
     assert sorted(path.name for path in scratch.iterdir()) == ["data", "run.json", "stderr"]
+
+
+def test_limit_of_cpu_time_is_met_once(start, scratch):
+    """Of which the kernel tells again each second until the hard one."""
+    process = start(
+        *SMALL, "--baseline_ms=3000", "--benchmark_filter=^stall_max/.*idle", binary="stall_bench"
+    )
+    wait_until((scratch / "data/pagestall.manifest").exists, process)
+    time.sleep(0.2)
+    for _ in range(3):
+        process.send_signal(signal.SIGXCPU)
+        time.sleep(0.2)
+    assert process.wait(timeout=60) == -signal.SIGXCPU
+    assert (scratch / "stderr").read_text().count(SAID) == 1
+    assert json.loads((scratch / "run.json").read_text())["benchmarks"]
 
 
 def test_signal_that_was_ignored_stays_so(start, scratch):
