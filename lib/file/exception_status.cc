@@ -37,7 +37,8 @@ absl::Status ExceptionStatus(absl::string_view operation) {
     return absl::ResourceExhaustedError(
         ErrnoStatus(EAGAIN, operation, "",
                     "raise the limit of threads (ulimit -u, or pids.max of the "
-                    "control group)")
+                    "control group), or of memory for their stacks (ulimit "
+                    "-v)")
             .message());
   } catch (const std::exception& error) {
     return Other(operation, error);

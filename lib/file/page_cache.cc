@@ -46,7 +46,11 @@ absl::StatusOr<uint64_t> CountByMincore(const File& file, uint64_t total) {
   if (!mapping.ok()) return mapping.status();
   std::vector<unsigned char> pages(total);
   if (Mincore(mapping->bytes(), pages.data()) != 0) {
-    return ErrnoStatus(errno, "mincore", file.path());
+    const bool refused = errno == ENOSYS || errno == EPERM;
+    return ErrnoStatus(errno, "mincore", file.path(),
+                       refused ? "a sandbox that forbids it must allow "
+                                 "cachestat, from Linux 6.5 on"
+                               : "");
   }
   return std::count_if(pages.begin(), pages.end(),
                        [](unsigned char page) { return (page & 1) != 0; });

@@ -149,6 +149,19 @@ def test_rows_that_need_it_say_so_and_all_others_run(remedies, missing, what):
     assert report["context"]["memory_mib"] == str(memory)
 
 
+def test_page_cache_that_may_not_be_seen_is_a_line_with_an_advice(article):
+    forbidden = lambda: forbid.calls(cachestat=errno.ENOSYS, mincore=forbid.KILL)  # noqa: E731
+    skip_unless_possible(forbidden)
+    done = article.run(preexec_fn=forbidden)
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("mincore '")
+    assert line.endswith(
+        f"{os.strerror(errno.EPERM)}; a sandbox that forbids it must allow cachestat, from Linux "
+        "6.5 on"
+    )
+
+
 def test_drop_caches_is_needed_by_who_asks_for_it(remedies):
     forbidden, _, _ = FORBIDDEN["changes of /proc/sys"]
     skip_unless_possible(forbidden)
@@ -226,6 +239,24 @@ def test_some_of_the_threads_are_not_enough(scratch, four_tasks):
             assert error.startswith(f"prepare the scan: {NO_THREAD}")
         else:
             assert error is None, row
+
+
+def test_service_without_a_loopback_is_not_available(scratch):
+    tenant = binary("tenant_bench", scratch, "--alone_ms=1", "--benchmark_filter=p99/.*/load")
+    try:
+        subprocess.run(["unshare", "-n", "true"], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"no network of its own can be had here: {error}")
+    done = subprocess.run(
+        ["unshare", "-n", tenant.path, *tenant.flags, "--benchmark_format=json"],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 3
+    for row, error in errors(json.loads(done.stdout)).items():
+        assert error == (
+            "not available here: tenant's connection on 127.0.0.1: "
+            f"{os.strerror(errno.ENETUNREACH)}; switch the loopback on (ip link set lo up)"
+        ), row
 
 
 def test_service_without_a_thread_for_its_client_is_an_error(scratch):
