@@ -115,16 +115,23 @@ def test_what_points_up_or_sideways_is_found(path, include):
 
 
 # A sandbox that does not know them may kill who calls them.
-ASKED_FIRST = re.compile(r"\b(statx|preadv2|mincore)\s*\(")
+ASKED_FIRST = re.compile(r"\b(statx|preadv2|mincore|faccessat)\s*\(")
 
 
 def unasked(text):
     """The calls of them that do not ask first, as names."""
     code = re.sub(r"//.*", "", text)
+
+    def asks(name, before):
+        # faccessat(3) is the newer call from Linux 5.8 on.
+        return re.search(
+            rf"AskedFirst(IfPossible)?<SYS_{name}2?>\(\s*\[&\] {{\s*return $", before
+        )
+
     return [
         call[1]
         for call in ASKED_FIRST.finditer(code)
-        if not re.search(rf"AskedFirst<SYS_{call[1]}>\(\s*\[&\] {{\s*return $", code[: call.start()])
+        if not asks(call[1], code[: call.start()])
     ]
 
 
@@ -138,3 +145,4 @@ def test_what_a_sandbox_may_kill_for_is_asked_first():
     assert calls > 2
     assert unasked("  if (mincore(a, b, c) != 0) {}\n") == ["mincore"]
     assert unasked("AskedFirst<SYS_statx>([&] { return preadv2(fd); })") == ["preadv2"]
+    assert unasked("AskedFirstIfPossible<SYS_mincore>([&] { return mincore(a); })") == []

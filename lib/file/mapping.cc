@@ -92,7 +92,7 @@ void Unlock(absl::Span<const uint8_t> bytes) {
 }
 
 int Mincore(absl::Span<const uint8_t> bytes, unsigned char* pages) {
-  return AskedFirst<SYS_mincore>([&] {
+  return AskedFirstIfPossible<SYS_mincore>([&] {
     return mincore(const_cast<uint8_t*>(bytes.data()), bytes.size(), pages);
   });
 }

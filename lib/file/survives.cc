@@ -70,6 +70,14 @@ bool ChildrenAreOfThisNamespace() {
 
 }  // namespace
 
+bool MayAskFirst() {
+  static const bool may_ask = [] {
+    Answers none{};
+    return SurvivesCalls([](Answers&) {}, none);
+  }();
+  return may_ask;
+}
+
 bool SurvivesCalls(absl::FunctionRef<void(Answers&)> calls, Answers& answers) {
   return SurvivesCalls(calls, answers, !KernelEndsWhoSharesMemory());
 }
@@ -98,8 +106,9 @@ bool SurvivesCalls(absl::FunctionRef<void(Answers&)> calls, Answers& answers,
     pthread_sigmask(SIG_SETMASK, &all, nullptr);
     const pid_t child = __clone(Ask, stack.data() + stack.size(),
                                 shared | CLONE_VFORK, &question);
+    const int error = errno;
     pthread_sigmask(SIG_SETMASK, &former, nullptr);
-    if (child < 0) break;
+    if (child < 0) return error != EPERM && error != ENOSYS;
     while (waitpid(child, nullptr, __WCLONE) < 0 && errno == EINTR) {
     }
     for (size_t i = 0; i < answers.size(); ++i) {

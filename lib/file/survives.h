@@ -20,9 +20,10 @@ using Answers = std::array<volatile int, 2>;
 // nor copied but page tables by older kernels, and no signal tells of the
 // child's end (clone(2) with CLONE_FILES, CLONE_VM and CLONE_VFORK). Older
 // kernels dump the core of all that share a memory, and end them with that.
-// True as well where no child can be started, or would be the first process of
-// a namespace, which would end with it (pid_namespaces(7)). A sandbox that
-// kills for clone(2) kills.
+// True as well where a limit is met, or the child would be the first process of
+// a namespace, which would end with it (pid_namespaces(7)). False where a
+// sandbox forbids to start one (EPERM, ENOSYS): it may well kill for others.
+// One that kills for clone(2) kills.
 //
 // `calls` makes them by syscall(2), writes to its argument, and does nothing
 // else; `answers` is what it has written, also before its death. What it opens,
@@ -34,6 +35,9 @@ bool SurvivesCalls(absl::FunctionRef<void(Answers& answers)> calls,
 // The same, with memory shared or copied whatever the kernel is.
 bool SurvivesCalls(absl::FunctionRef<void(Answers& answers)> calls,
                    Answers& answers, bool share_memory);
+
+// Whether that can be asked: no sandbox forbids to start a child.
+bool MayAskFirst();
 
 // The same of one system call, asked once in the process. It is made with
 // arguments that no call takes: a descriptor and an address of -1.
@@ -55,6 +59,12 @@ auto AskedFirst(const Call& call) -> decltype(call()) {
   if (SurvivesCall<kCall>()) return call();
   errno = EPERM;
   return -1;
+}
+
+// The same of a call that every sandbox knows: made where it cannot be asked.
+template <int kCall, typename Call>
+auto AskedFirstIfPossible(const Call& call) -> decltype(call()) {
+  return MayAskFirst() ? AskedFirst<kCall>(call) : call();
 }
 
 }  // namespace pagestall

@@ -70,7 +70,11 @@ absl::Status AskForARing() {
   if (ring >= 0) close(ring);
   if (!survives) {
     return absl::PermissionDeniedError(
-        "io_uring: a sandbox kills processes that use it (seccomp)");
+        MayAskFirst()
+            ? "io_uring: a sandbox kills processes that use it (seccomp)"
+            : "io_uring: whether a sandbox kills for it cannot be asked, for "
+              "it "
+              "forbids to start a process (clone)");
   }
   // Without a ring, why there is none is told where one is opened.
   if (ring < 0 || error == 0) return absl::OkStatus();

@@ -59,6 +59,13 @@ FORBIDDEN = {
         lambda: forbid.calls(clone3=errno.EPERM), THREAD,
         f"not available here: .*{os.strerror(errno.EPERM)}",
     ),
+    # What cannot be asked for is not tried.
+    "clone, EPERM, and io_uring_setup, cachestat, death": (
+        lambda: forbid.calls(
+            clone=errno.EPERM, io_uring_setup=forbid.KILL, cachestat=forbid.KILL),
+        "/io:(uring|uring_direct|uncached|mmap_awaited|read_nowait)/",
+        "not available here: (io_uring: whether a sandbox kills for it cannot be asked|read cached)",
+    ),
     "faccessat2, EPERM": (lambda: forbid.calls(faccessat2=errno.EPERM), NO_ROW, ""),
     "faccessat2, death": (lambda: forbid.calls(faccessat2=forbid.KILL), NO_ROW, ""),
     "sysinfo, ENOSYS": (lambda: forbid.calls(sysinfo=errno.ENOSYS), NO_ROW, ""),
@@ -126,7 +133,14 @@ def skip_where_the_library_crashes(remedies, forbidden):
         pytest.skip("Google Benchmark ends a process that cannot be told the load")
 
 
-@pytest.mark.parametrize("what", FORBIDDEN)
+# LeakSanitizer starts a process of its own to look for leaks.
+@pytest.mark.parametrize(
+    "what",
+    [
+        pytest.param(what, marks=unsanitized) if what.startswith("clone, ") else what
+        for what in FORBIDDEN
+    ],
+)
 def test_rows_that_need_it_say_so_and_all_others_run(remedies, missing, what):
     forbidden, rows, says = FORBIDDEN[what]
     skip_unless_possible(forbidden)
