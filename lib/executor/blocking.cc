@@ -8,6 +8,7 @@
 #include "lib/executor/block_order.h"
 #include "lib/executor/file_sums.h"
 #include "lib/file/exception_status.h"
+#include "lib/file/thread_start.h"
 #include "lib/file/touch.h"
 #include "lib/kernel/strided_sum.h"
 
@@ -91,6 +92,7 @@ class ThreadsScan final : public BlockingScan {
     threads.reserve(sources_.size());
     for (size_t file = 0; file < sources_.size(); ++file) {
       const absl::Status started = Caught("start a thread", [&] {
+        CheckThreadMayStart();
         threads.emplace_back([this, file] { SumOne(file); });
         return absl::OkStatus();
       });

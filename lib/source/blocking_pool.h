@@ -15,6 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include "lib/file/thread_start.h"
+
 namespace pagestall {
 
 // Threads that blocking calls are handed to, one call at a time each; as many
@@ -63,11 +65,17 @@ class BlockingPool {
   }
 
  private:
+  template <typename Function>
+  static std::jthread Start(const Function& function) {
+    CheckThreadMayStart();
+    return std::jthread(function);
+  }
+
   struct Worker {
     asio::io_context queue{1};
     asio::executor_work_guard<asio::io_context::executor_type> open{
         queue.get_executor()};
-    std::jthread thread{[this] { queue.run(); }};
+    std::jthread thread{Start([this] { queue.run(); })};
 
     ~Worker() { queue.stop(); }
   };

@@ -78,6 +78,10 @@ FORBIDDEN = {
         lambda: forbid.calls(timerfd_settime=errno.EPERM), "exec:async",
         f"not available here: timerfd_settime: {os.strerror(errno.EPERM)}; a sandbox forbids to",
     ),
+    "clone3, death": (
+        lambda: forbid.calls(clone3=forbid.KILL), THREAD,
+        f"not available here: .*{os.strerror(errno.EPERM)}",
+    ),
     "threads": (
         lambda: forbid.calls(clone3=errno.ENOSYS, clone=errno.EAGAIN), THREAD,
         f"(start a thread|prepare the scan): {NO_THREAD}",
