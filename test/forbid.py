@@ -13,12 +13,12 @@ NUMBERS = {
     "cachestat": 451,
 } | {
     "x86_64": {
-        "clone": 56, "epoll_ctl": 233, "epoll_pwait": 281, "flock": 73, "fsync": 74,
+        "clone": 56, "epoll_ctl": 233, "flock": 73, "fsync": 74, "getrusage": 98,
         "mincore": 27, "preadv2": 327, "rename": 82, "statx": 332, "sysinfo": 99,
         "timerfd_settime": 286,
     },
     "aarch64": {
-        "clone": 220, "epoll_ctl": 21, "epoll_pwait": 22, "flock": 32, "fsync": 82,
+        "clone": 220, "epoll_ctl": 21, "flock": 32, "fsync": 82, "getrusage": 165,
         "mincore": 232, "preadv2": 286, "rename": 38, "statx": 291, "sysinfo": 179,
         "timerfd_settime": 86,
     },

@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
+#include "lib/file/errno_status.h"
 #include "lib/probe/cpu_limit.h"
 #include "lib/probe/proc_line.h"
 
@@ -159,6 +160,13 @@ absl::StatusOr<FaultsAndSwitches> FaultsAndSwitches::OfProcess(
   sum.major_faults = stat->major_faults();
   sum.minor_faults = stat->minor_faults();
   return sum;
+}
+
+absl::Status CheckUsageKnown() {
+  struct rusage usage {};
+  if (getrusage(RUSAGE_SELF, &usage) == 0) return absl::OkStatus();
+  return ErrnoStatus(errno, "getrusage", "",
+                     "a sandbox that forbids it hides CPU time and faults");
 }
 
 std::optional<uint64_t> DeviceReadBytes(const Process& process) {

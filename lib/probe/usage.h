@@ -37,6 +37,11 @@ struct FaultsAndSwitches {
       const Process& process = {});
 };
 
+// Whether getrusage(2) is answered, without which a difference says 0 of what
+// happened to this process. PermissionDenied or Unimplemented where a sandbox
+// refuses it.
+absl::Status CheckUsageKnown();
+
 // CPU time of a process, its own and the kernel's on its behalf (user and
 // system time, getrusage(2)): of all threads, those that have ended and
 // io_uring's workers among them. Of another process in clock ticks of 10 ms

@@ -180,6 +180,21 @@ def test_page_cache_that_may_not_be_seen_is_a_line_with_an_advice(article):
     )
 
 
+@pytest.mark.parametrize("name", ["article_bench", "stall_bench"])
+def test_nothing_is_measured_where_cpu_time_is_hidden(scratch, name):
+    forbidden = lambda: forbid.calls(getrusage=errno.EPERM)  # noqa: E731
+    skip_unless_possible(forbidden)
+    done, report = binary(name, scratch, "--benchmark_filter=mmap/cache:cold|load").run_to_json(
+        preexec_fn=forbidden
+    )
+    assert done.returncode == 3
+    for row, error in errors(report).items():
+        assert error == (
+            f"not available here: getrusage: {os.strerror(errno.EPERM)}; a sandbox that forbids "
+            "it hides CPU time and faults"
+        ), row
+
+
 def test_drop_caches_is_needed_by_who_asks_for_it(remedies):
     forbidden, _, _ = FORBIDDEN["changes of /proc/sys"]
     skip_unless_possible(forbidden)
