@@ -11,6 +11,8 @@
 #include <cerrno>
 #include <thread>
 
+#include "test/forbidden_call.h"
+
 namespace pagestall {
 namespace {
 
@@ -102,6 +104,17 @@ TEST_P(SurvivesCallsTest, LeavesTheNextNamespaceOfProcessesAlone) {
   ASSERT_EQ(waitpid(child, &status, 0), child);
   if (WEXITSTATUS(status) == 2) GTEST_SKIP() << "no namespace can be made";
   EXPECT_EQ(status, 0);
+}
+
+TEST_P(SurvivesCallsTest, SaysNoWhereASandboxForbidsToAsk) {
+  for (const int error : {EPERM, ENOSYS, EAGAIN}) {
+    bool survives = false;
+    if (!RunForbidding(SYS_clone, error,
+                       [&] { survives = Survives([](Answers&) {}); })) {
+      GTEST_SKIP() << "no seccomp here";
+    }
+    EXPECT_EQ(survives, error == EAGAIN) << "which is a limit";
+  }
 }
 
 TEST(SurvivesCalls, AsTheKernelNeedsIt) {
