@@ -64,7 +64,7 @@ FORBIDDEN = {
         lambda: forbid.calls(
             clone=errno.EPERM, io_uring_setup=forbid.KILL, cachestat=forbid.KILL),
         "/io:(uring|uring_direct|uncached|mmap_awaited|read_nowait)/",
-        "not available here: (io_uring: whether a sandbox kills for it cannot be asked|read cached)",
+        "not available here: (io_uring: whether a sandbox kills for it cannot|read cached)",
     ),
     "faccessat2, EPERM": (lambda: forbid.calls(faccessat2=errno.EPERM), NO_ROW, ""),
     "faccessat2, death": (lambda: forbid.calls(faccessat2=forbid.KILL), NO_ROW, ""),

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 import forbid
-from conftest import BUILD, ROOT, Binary, unsanitized
+from conftest import BUILD, ROOT, SMALL, Binary, unsanitized
 from in_place import NOBODY, needs_root
 
 sys.path.insert(0, str(ROOT / "tools"))
@@ -150,9 +150,7 @@ def test_file_that_may_be_written_but_not_replaced_is_written_to(scratch, mode):
     place.chmod(mode)
     (scratch / "theirs").mkdir()
     os.chown(scratch / "theirs", NOBODY, NOBODY)
-    article = Binary(
-        "article_bench", scratch, [f"--data_dir={scratch / 'theirs/data'}", "--files=2", "--file_mib=2"]
-    )
+    article = Binary("article_bench", scratch, [f"--data_dir={scratch / 'theirs/data'}", *SMALL])
     expect_report(article, out, preexec_fn=lambda: (os.setgid(NOBODY), os.setuid(NOBODY)))
     assert out.stat().st_uid == 1
     assert list(place.iterdir()) == [out]
