@@ -29,6 +29,7 @@
 #include "fixtures/may_hang.h"
 #include "fixtures/put_back_on_signal.h"
 #include "fixtures/read_ahead_record.h"
+#include "fixtures/trapped_calls.h"
 #include "lib/file/errno_status.h"
 
 namespace pagestall {
@@ -105,6 +106,7 @@ std::unique_ptr<benchmark::BenchmarkReporter> NewReporter(
 
 int RunSuite(int argc, char** argv, const Suite& suite) {
   ReserveStandardStreams();
+  AnswerTrappedCalls();
   // What a limit of a file's size stops is an error of the write (EFBIG).
   std::signal(SIGXFSZ, SIG_IGN);
   std::string interleave = "--benchmark_enable_random_interleaving=true";

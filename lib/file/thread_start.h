@@ -1,6 +1,7 @@
 #ifndef PAGESTALL_LIB_FILE_THREAD_START_H_
 #define PAGESTALL_LIB_FILE_THREAD_START_H_
 
+#include <signal.h>
 #include <sys/syscall.h>
 
 #include <cerrno>
@@ -15,7 +16,17 @@ namespace pagestall {
 // but not clone3(2), which the C library starts threads by (glibc 2.34).
 inline void CheckThreadMayStart() {
 #ifdef SYS_clone3
-  if (MayAskFirst() && !SurvivesCall<SYS_clone3>()) {
+  // The C library blocks every signal for the call, SIGSYS as well.
+  static const bool survives = [] {
+    sigset_t every;
+    sigset_t former;
+    sigfillset(&every);
+    pthread_sigmask(SIG_SETMASK, &every, &former);
+    const bool answer = !MayAskFirst() || SurvivesCall<SYS_clone3>();
+    pthread_sigmask(SIG_SETMASK, &former, nullptr);
+    return answer;
+  }();
+  if (!survives) {
     throw std::system_error(EPERM, std::generic_category());
   }
 #endif

@@ -39,7 +39,20 @@ FORBIDDEN = {
     ),
     "io_uring_enter, SIGSYS": (
         lambda: forbid.calls(io_uring_enter=forbid.TRAP), RING,
-        "not available here: io_uring: a sandbox kills processes that use it",
+        f"not available here: io_uring_enter: {os.strerror(errno.ENOSYS)}; io_uring needs Linux",
+    ),
+    # As those that the kernel does not have.
+    "faccessat2, statx, cachestat, timerfd_settime, SIGSYS": (
+        lambda: forbid.calls(
+            faccessat2=forbid.TRAP, statx=forbid.TRAP, cachestat=forbid.TRAP,
+            timerfd_settime=forbid.TRAP),
+        "exec:async",
+        f"not available here: timerfd_settime: {os.strerror(errno.ENOSYS)}; a sandbox forbids to",
+    ),
+    # For which it is blocked, so that it kills.
+    "clone3, SIGSYS": (
+        lambda: forbid.calls(clone3=forbid.TRAP), THREAD,
+        f"not available here: .*{os.strerror(errno.EPERM)}",
     ),
     "cachestat, death": (lambda: forbid.calls(cachestat=forbid.KILL), NO_ROW, ""),
     "cachestat, EPERM": (lambda: forbid.calls(cachestat=errno.EPERM), NO_ROW, ""),
