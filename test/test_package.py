@@ -87,7 +87,7 @@ def test_outside_project_reads_by_the_ring(outside, scratch):
 
 def test_readme_shows_what_is_tested():
     """Each line of code of the section is in one of the programs."""
-    readme = (ROOT / "README.md").read_text()
+    readme = (ROOT / "lib/README.md").read_text()
     section = readme.split("## In your own service and tests\n")[1].split("\n## ")[0]
     shown = [line.strip() for line in section.splitlines() if line.startswith("    ")]
     tested = {
