@@ -61,6 +61,25 @@ void IterateOverNothing(benchmark::State& state) {
   while (true) std::this_thread::sleep_for(std::chrono::hours(1));
 }
 
+int ExitCodeOf(const std::vector<Outcome>& all) {
+  Outcomes outcomes;
+  for (const Outcome& one : all) outcomes.Add("row", true, one);
+  return outcomes.ExitCode();
+}
+
+TEST(OutcomesTest, ExitCodeIsThatOfTheWorst) {
+  const Outcome measured = Outcome::Of(absl::OkStatus());
+  const Outcome failed = Outcome::Of(absl::DataLossError(""));
+  const Outcome absent = Outcome::Of(absl::UnimplementedError(""));
+  const Outcome hung = Outcome::Hung(absl::DeadlineExceededError(""));
+  EXPECT_EQ(ExitCodeOf({measured}), 0);
+  EXPECT_EQ(ExitCodeOf({measured, absent}), 0);
+  EXPECT_EQ(ExitCodeOf({absent, Outcome::Interrupted()}), 0);
+  EXPECT_EQ(ExitCodeOf({absent}), 3);
+  EXPECT_EQ(ExitCodeOf({measured, failed, absent}), 1);
+  EXPECT_EQ(ExitCodeOf({measured, hung}), 1);
+}
+
 TEST(Row, ThatHasFailedFirstIsNotRunAgain) {
   Outcomes outcomes;
   int runs = 0;

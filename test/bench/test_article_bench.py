@@ -117,6 +117,7 @@ def test_rows_are_interleaved_unless_told_otherwise(article):
         "--stride=-512",
         "--stride=half",
         "--buffer_kib=0",
+        "--chunk_kib=3",
         "--yield_kib=-1",
         "--slow_down=read",
         "--slow_down=read:",
