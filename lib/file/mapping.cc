@@ -74,9 +74,9 @@ absl::Status Collapse(absl::Span<const uint8_t> bytes) {
 }
 
 absl::Status LockOnFault(absl::Span<const uint8_t> bytes) {
-  const int locked = AskedFirst<SYS_mlock2>(
+  const int result = AskedFirst<SYS_mlock2>(
       [&] { return mlock2(bytes.data(), bytes.size(), MLOCK_ONFAULT); });
-  if (locked == 0) return absl::OkStatus();
+  if (result == 0) return absl::OkStatus();
   // ENOMEM and EAGAIN are about the limit as well, or about how many parts the
   // process's memory has (mlock(2)).
   return absl::ResourceExhaustedError(
