@@ -114,16 +114,19 @@ TEST_F(AwaitedMappingTest, NextRangesAreReadAhead) {
   const std::string path = WriteCold(64 * kMib);
   const auto file = File::Open(path, O_RDONLY);
   for (const size_t ahead : {0, 12}) {
-    ASSERT_THAT(Evict(*file), IsOk());
-    const auto mapping = Open(path, {.ahead = ahead});
-    ASSERT_THAT(Await(*mapping, 0, 4 * kMib), IsOk());
     bool cached = false;
-    for (int wait = 0; wait < (ahead == 0 ? 20 : 1000) && !cached; ++wait) {
-      std::this_thread::sleep_for(10ms);
-      const auto seen = AllCached(*file, kFar, 4 * kMib);
-      if (absl::IsUnimplemented(seen.status())) GTEST_SKIP() << seen.status();
-      ASSERT_THAT(seen, IsOk());
-      cached = *seen;
+    // Somebody may drop the machine's page cache meanwhile: then once more.
+    for (int tries = 0; tries < (ahead == 0 ? 1 : 10) && !cached; ++tries) {
+      ASSERT_THAT(Evict(*file), IsOk());
+      const auto mapping = Open(path, {.ahead = ahead});
+      ASSERT_THAT(Await(*mapping, 0, 4 * kMib), IsOk());
+      for (int wait = 0; wait < (ahead == 0 ? 20 : 200) && !cached; ++wait) {
+        std::this_thread::sleep_for(10ms);
+        const auto seen = AllCached(*file, kFar, 4 * kMib);
+        if (absl::IsUnimplemented(seen.status())) GTEST_SKIP() << seen.status();
+        ASSERT_THAT(seen, IsOk());
+        cached = *seen;
+      }
     }
     EXPECT_EQ(cached, ahead > 0);
   }
