@@ -6,11 +6,11 @@
 #include <algorithm>
 #include <vector>
 
-#include "bench/row.h"
-#include "bench/row_name.h"
-#include "bench/scan_suite.h"
-#include "bench/suite.h"
-#include "fixtures/scan_benchmark.h"
+#include "bench/rows/scan_row_name.h"
+#include "bench/rows/scan_rows.h"
+#include "bench/run/row.h"
+#include "bench/run/suite.h"
+#include "fixtures/window/repetition.h"
 
 namespace pagestall {
 namespace {
@@ -19,7 +19,7 @@ double Min(const std::vector<double>& values) {
   return *std::min_element(values.begin(), values.end());
 }
 
-absl::Status RegisterRows(ScanSuite& scans, Rows& rows) {
+absl::Status RegisterRows(ScanRows& scans, Rows& rows) {
   for (const ScanConfig& row : scans.EveryRow()) {
     if (!IsOfTheArticle(row.source)) continue;
     scans.Add(rows, "scan", row)->ComputeStatistics("min", Min);

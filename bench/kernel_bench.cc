@@ -18,10 +18,10 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
-#include "bench/row.h"
-#include "bench/suite.h"
-#include "fixtures/content.h"
-#include "lib/file/free_memory.h"
+#include "bench/run/row.h"
+#include "bench/run/suite.h"
+#include "fixtures/dataset/content.h"
+#include "lib/file/memory_limits.h"
 #include "lib/kernel/strided_sum.h"
 
 ABSL_FLAG(int64_t, mib, 2048,

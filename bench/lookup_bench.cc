@@ -11,17 +11,17 @@
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "bench/dataset_fixtures.h"
-#include "bench/dataset_flags.h"
-#include "bench/flag_reader.h"
-#include "bench/row.h"
-#include "bench/suite.h"
-#include "fixtures/lookup_fixture.h"
-#include "fixtures/scan_benchmark.h"
+#include "bench/rows/dataset_fixtures.h"
+#include "bench/rows/dataset_flags.h"
+#include "bench/run/flag_reader.h"
+#include "bench/run/row.h"
+#include "bench/run/suite.h"
+#include "fixtures/window/lookup_fixture.h"
+#include "fixtures/window/repetition.h"
 #include "lib/probe/stall_probe.h"
 #include "lib/source/advice.h"
 #include "lib/source/named.h"
-#include "lib/source/table.h"
+#include "lib/source/sources.h"
 
 ABSL_FLAG(int64_t, lookups, 20000, "how many lookups a repetition makes");
 ABSL_FLAG(int64_t, coroutines, 64, "how many coroutines make them");
@@ -33,7 +33,7 @@ using std::chrono::nanoseconds;
 
 constexpr int kResidentPct[] = {0, 50, 90, 99, 100};
 
-class LookupSuite {
+class LookupRows {
  public:
   absl::Status RegisterRows(Rows& rows);
   absl::Status Prepare(DatasetObserver& observer);
@@ -42,7 +42,7 @@ class LookupSuite {
  private:
   std::string RowName(absl::string_view family, const LookupConfig& row,
                       absl::string_view more) const;
-  // As ScanSuite's. `figure` is the row's time, else it is the window's.
+  // As ScanRows's. `figure` is the row's time, else it is the window's.
   void Add(Rows& rows, absl::string_view family, const LookupConfig& row,
            absl::string_view more = "",
            nanoseconds (*figure)(const LookupEvidence& evidence) = nullptr);
@@ -52,7 +52,7 @@ class LookupSuite {
   DatasetFixtures<LookupFixture> fixtures_;
 };
 
-absl::Status LookupSuite::RegisterRows(Rows& rows) {
+absl::Status LookupRows::RegisterRows(Rows& rows) {
   FlagReader flags;
   options_ = flags.Take(DatasetOptionsFromFlags());
   const int64_t lookups = flags.Read(FLAGS_lookups, 1, 1'000'000'000);
@@ -90,9 +90,9 @@ absl::Status LookupSuite::RegisterRows(Rows& rows) {
   return absl::OkStatus();
 }
 
-void LookupSuite::Add(Rows& rows, absl::string_view family,
-                      const LookupConfig& row, absl::string_view more,
-                      nanoseconds (*figure)(const LookupEvidence& evidence)) {
+void LookupRows::Add(Rows& rows, absl::string_view family,
+                     const LookupConfig& row, absl::string_view more,
+                     nanoseconds (*figure)(const LookupEvidence& evidence)) {
   rows.Add(RowName(family, row, more),
            figure == nullptr ? RowTime::kWall : RowTime::kManual,
            [this, row, figure](benchmark::State& state) {
@@ -104,7 +104,7 @@ void LookupSuite::Add(Rows& rows, absl::string_view family,
 }
 
 // What it costs to have told the kernel nothing, or the wrong thing.
-void LookupSuite::AddAdvised(Rows& rows, LookupConfig row) {
+void LookupRows::AddAdvised(Rows& rows, LookupConfig row) {
   row.source_options.random = false;
   for (const char* advice : {"normal", "random", "sequential"}) {
     row.source_options.advice = advice == absl::string_view("normal")
@@ -114,9 +114,9 @@ void LookupSuite::AddAdvised(Rows& rows, LookupConfig row) {
   }
 }
 
-std::string LookupSuite::RowName(absl::string_view family,
-                                 const LookupConfig& row,
-                                 absl::string_view more) const {
+std::string LookupRows::RowName(absl::string_view family,
+                                const LookupConfig& row,
+                                absl::string_view more) const {
   const DatasetSpec& dataset = options_.dataset;
   return absl::StrCat(family, "/exec:async/io:", row.source.name,
                       "/dist:", Name(row.popularity),
@@ -127,7 +127,7 @@ std::string LookupSuite::RowName(absl::string_view family,
                       "/mib:", dataset.file_bytes >> 20);
 }
 
-absl::Status LookupSuite::Prepare(DatasetObserver& observer) {
+absl::Status LookupRows::Prepare(DatasetObserver& observer) {
   return fixtures_.Open(options_, [&](const DatasetSpec& dataset) {
     return LookupFixture::Open(dataset, options_.evict, observer);
   });
@@ -137,7 +137,7 @@ absl::Status LookupSuite::Prepare(DatasetObserver& observer) {
 }  // namespace pagestall
 
 int main(int argc, char** argv) {
-  pagestall::LookupSuite lookups;
+  pagestall::LookupRows lookups;
   return pagestall::RunSuite(
       argc, argv,
       {.question =

@@ -11,16 +11,16 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "bench/row.h"
-#include "bench/row_name.h"
-#include "bench/scan_suite.h"
-#include "bench/suite.h"
-#include "fixtures/page_cache_state.h"
-#include "fixtures/scan_benchmark.h"
-#include "lib/executor/table.h"
+#include "bench/rows/scan_row_name.h"
+#include "bench/rows/scan_rows.h"
+#include "bench/run/row.h"
+#include "bench/run/suite.h"
+#include "fixtures/cache/page_cache_state.h"
+#include "fixtures/window/repetition.h"
+#include "lib/executor/executors.h"
 #include "lib/source/advice.h"
 #include "lib/source/named.h"
-#include "lib/source/table.h"
+#include "lib/source/sources.h"
 
 namespace pagestall {
 namespace {
@@ -31,7 +31,7 @@ constexpr CacheState kWarm = CacheState::kWarm;
 // One question's rows: <family>/exec:... with what the question adds.
 class Question {
  public:
-  Question(absl::string_view family, ScanSuite& scans, Rows& rows)
+  Question(absl::string_view family, ScanRows& scans, Rows& rows)
       : family_(family), scans_(scans), rows_(rows) {}
 
   ScanConfig Config(absl::string_view executor, absl::string_view source,
@@ -51,7 +51,7 @@ class Question {
 
  private:
   std::string family_;
-  ScanSuite& scans_;
+  ScanRows& scans_;
   Rows& rows_;
 };
 
@@ -182,7 +182,7 @@ void AskResident(Question question) {
   }
 }
 
-absl::Status RegisterRows(ScanSuite& scans, Rows& rows) {
+absl::Status RegisterRows(ScanRows& scans, Rows& rows) {
   constexpr std::pair<const char*, void (*)(Question)> kQuestions[] = {
       {"prefetch", AskPrefetch},   {"advice", AskAdvice},
       {"readahead", AskReadAhead}, {"fill", AskFill},

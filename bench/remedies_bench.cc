@@ -4,11 +4,11 @@
 #include <benchmark/benchmark.h>
 
 #include "absl/strings/string_view.h"
-#include "bench/row.h"
-#include "bench/row_name.h"
-#include "bench/scan_suite.h"
-#include "bench/suite.h"
-#include "fixtures/scan_benchmark.h"
+#include "bench/rows/scan_row_name.h"
+#include "bench/rows/scan_rows.h"
+#include "bench/run/row.h"
+#include "bench/run/suite.h"
+#include "fixtures/window/repetition.h"
 
 namespace pagestall {
 namespace {
@@ -22,7 +22,7 @@ bool Belongs(const ScanConfig& row) {
          absl::string_view(executor.at_once ? "mmap" : "read");
 }
 
-absl::Status RegisterRows(ScanSuite& scans, Rows& rows) {
+absl::Status RegisterRows(ScanRows& scans, Rows& rows) {
   for (const ScanConfig& row : scans.EveryRow()) {
     if (Belongs(row)) scans.Add(rows, "scan", row);
   }

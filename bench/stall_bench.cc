@@ -5,12 +5,12 @@
 
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
-#include "bench/flag_reader.h"
-#include "bench/row.h"
-#include "bench/row_name.h"
-#include "bench/scan_suite.h"
-#include "fixtures/baseline.h"
-#include "fixtures/scan_benchmark.h"
+#include "bench/rows/scan_row_name.h"
+#include "bench/rows/scan_rows.h"
+#include "bench/run/flag_reader.h"
+#include "bench/run/row.h"
+#include "fixtures/window/baseline.h"
+#include "fixtures/window/repetition.h"
 
 ABSL_FLAG(int64_t, baseline_ms, 1000,
           "how long the idle and the computing executor are watched");
@@ -58,7 +58,7 @@ void AddBaselines(const Figure& figure, int64_t ms, Rows& rows) {
   }
 }
 
-absl::Status RegisterRows(ScanSuite& scans, Rows& rows) {
+absl::Status RegisterRows(ScanRows& scans, Rows& rows) {
   FlagReader flags;
   const int64_t ms = flags.Read(FLAGS_baseline_ms, 1, 3'600'000);
   if (!flags.status().ok()) return flags.status();

@@ -5,11 +5,11 @@
 
 #include <vector>
 
-#include "bench/row.h"
-#include "bench/row_name.h"
-#include "bench/scan_suite.h"
-#include "bench/suite.h"
-#include "fixtures/scan_benchmark.h"
+#include "bench/rows/scan_row_name.h"
+#include "bench/rows/scan_rows.h"
+#include "bench/run/row.h"
+#include "bench/run/suite.h"
+#include "fixtures/window/repetition.h"
 
 namespace pagestall {
 namespace {
@@ -31,7 +31,7 @@ std::vector<ScanConfig> Swept(ScanConfig row) {
   return rows;
 }
 
-absl::Status RegisterRows(ScanSuite& scans, Rows& rows) {
+absl::Status RegisterRows(ScanRows& scans, Rows& rows) {
   for (const ScanConfig& row : scans.EveryRow()) {
     if (!IsOfAService(row.executor) || row.source.chunk_bytes == 0) continue;
     for (const ScanConfig& one : Swept(row)) scans.Add(rows, "scan", one);

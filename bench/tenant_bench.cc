@@ -4,12 +4,12 @@
 
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
-#include "bench/flag_reader.h"
-#include "bench/row.h"
-#include "bench/row_name.h"
-#include "bench/scan_suite.h"
-#include "fixtures/scan_benchmark.h"
-#include "fixtures/tenant.h"
+#include "bench/rows/scan_row_name.h"
+#include "bench/rows/scan_rows.h"
+#include "bench/run/flag_reader.h"
+#include "bench/run/row.h"
+#include "fixtures/window/repetition.h"
+#include "fixtures/window/tenant.h"
 #include "lib/probe/stall_probe.h"
 
 ABSL_FLAG(int64_t, rate, 1000, "requests per second");
@@ -37,7 +37,7 @@ absl::Status ReportTenant(benchmark::State& state,
   return ReportTime(state, Quantile(report->latencies, quantile));
 }
 
-absl::Status RegisterRows(ScanSuite& scans, Rows& rows) {
+absl::Status RegisterRows(ScanRows& scans, Rows& rows) {
   FlagReader flags;
   const int64_t rate = flags.Read(FLAGS_rate, 1, 1'000'000);
   const int64_t bytes = flags.Read(FLAGS_request_bytes, 1, int64_t{1} << 20);

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "lib/executor/table.h"
+#include "lib/executor/executors.h"
 #include "lib/source/source.h"
 #include "test/page.h"
 #include "test/temporary_directory.h"

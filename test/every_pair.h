@@ -8,8 +8,8 @@
 #include <tuple>
 #include <vector>
 
-#include "lib/executor/table.h"
-#include "lib/source/table.h"
+#include "lib/executor/executors.h"
+#include "lib/source/sources.h"
 #include "test/print_source.h"
 
 namespace pagestall {

@@ -16,18 +16,25 @@ MAY_INCLUDE = {
     "lib/uring": ["lib/uring", "lib/file"],
     "lib/source": ["lib/source", "lib/uring", "lib/kernel", "lib/file"],
     "lib/executor": ["lib/executor", "lib/source", "lib/kernel", "lib/file"],
-    "fixtures": ["fixtures", "lib"],
+    "fixtures/machine": ["fixtures/machine", "lib"],
+    "fixtures/cache": ["fixtures/cache", "fixtures/machine", "lib"],
+    "fixtures/dataset": ["fixtures/dataset", "fixtures/machine", "lib"],
+    "fixtures/read_ahead": ["fixtures/read_ahead", "fixtures/machine", "lib"],
+    "fixtures/slowfs": ["fixtures/slowfs", "fixtures/dataset", "lib"],
+    "fixtures/window": ["fixtures", "lib"],
+    "bench/run": ["bench/run", "fixtures", "lib"],
+    "bench/rows": ["bench/rows", "bench/run", "fixtures", "lib"],
     "bench": ["bench", "fixtures", "lib"],
 }
 
 # System header -> where it may appear. Asio belongs where something is awaited.
 ONLY_IN = {
-    r"benchmark/.*": ["bench/", "fixtures/scan_benchmark."],
+    r"benchmark/.*": ["bench/", "fixtures/window/repetition."],
     r"g(test|mock)/.*": [],
     r"sys/mman\.h": ["lib/file/", "lib/probe/machine_costs.cc"],
     r"liburing.*": ["lib/uring/io_ring.cc", "lib/uring/io_ring_"],
-    r"fuse3/.*": ["fixtures/slow_file_system.cc"],
-    r"asio.*": ["lib/uring/ring.", "lib/uring/awaited_mapping.", "lib/source/", "lib/executor/", "lib/probe/", "fixtures/baseline.", "fixtures/tenant.", "bench/machine_context.cc"],
+    r"fuse3/.*": ["fixtures/slowfs/slow_file_system.cc"],
+    r"asio.*": ["lib/uring/ring.", "lib/uring/awaited_mapping.", "lib/source/", "lib/executor/", "lib/probe/", "fixtures/window/baseline.", "fixtures/window/tenant.", "bench/run/machine_context.cc"],
 }
 
 # What other event loops and languages can have without Asio: includes no header that brings it.
@@ -42,7 +49,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]', re.MULTILINE)
 
 def sources_of(table):
     """The headers of the single sources: what their table includes beside its own header."""
-    return {name for kind, name in INCLUDE.findall(table) if kind == '"'} - {"lib/source/table.h"}
+    return {name for kind, name in INCLUDE.findall(table) if kind == '"'} - {"lib/source/sources.h"}
 
 
 def violations(path, text, sources):
@@ -64,13 +71,13 @@ def violations(path, text, sources):
         below = tuple(f"{place}/" for place in MAY_INCLUDE[folder])
         if not name.startswith(below):
             found.append(f'{path} includes "{name}"')
-        if name in sources and path != "lib/source/table.cc":
+        if name in sources and path != "lib/source/sources.cc":
             found.append(f'{path} includes "{name}": only the table knows a single source')
     return found
 
 
 def test_includes_point_down_only():
-    sources = sources_of((ROOT / "lib/source/table.cc").read_text())
+    sources = sources_of((ROOT / "lib/source/sources.cc").read_text())
     assert "lib/source/mmap.h" in sources
     files = [
         path.relative_to(ROOT)
@@ -91,9 +98,9 @@ def test_includes_point_down_only():
         ("lib/source/a.h", '"lib/executor/scan.h"'),
         ("lib/source/a.h", '"lib/source/mmap.h"'),
         ("lib/executor/a.cc", '"lib/source/mmap.h"'),
-        ("lib/executor/a.cc", '"fixtures/dataset.h"'),
-        ("fixtures/a.cc", '"bench/suite.h"'),
-        ("fixtures/a.cc", "<benchmark/benchmark.h>"),
+        ("lib/executor/a.cc", '"fixtures/dataset/dataset.h"'),
+        ("fixtures/window/a.cc", '"bench/run/suite.h"'),
+        ("fixtures/window/a.cc", "<benchmark/benchmark.h>"),
         ("lib/source/a.h", "<sys/mman.h>"),
         ("lib/file/a.h", "<asio/awaitable.hpp>"),
         ("lib/probe/a.h", '"lib/executor/scan.h"'),
@@ -106,7 +113,10 @@ def test_includes_point_down_only():
         ("lib/uring/io_ring.cc", "<asio/post.hpp>"),
         ("lib/uring/io_ring.h", '"ring.h"'),
         ("lib/uring/io_mapping.cc", '"lib/uring/awaited_mapping.h"'),
-        ("fixtures/a.cc", "<fuse3/fuse_lowlevel.h>"),
+        ("fixtures/window/a.cc", "<fuse3/fuse_lowlevel.h>"),
+        ("fixtures/dataset/a.h", '"fixtures/window/window.h"'),
+        ("fixtures/machine/a.cc", '"fixtures/read_ahead/read_ahead_file.h"'),
+        ("bench/run/a.cc", '"bench/rows/scan_rows.h"'),
         ("bench/a.cc", "<gtest/gtest.h>"),
     ],
 )

@@ -88,7 +88,7 @@ template <auto kAsync>
 inline constexpr Openers kAsyncOpener = {.async = kAsync};
 
 // One way of reading a file, whoever reads: a line of the table in
-// source/table.cc.
+// source/sources.cc.
 struct Source {
   const char* name;          // [a-z0-9_], as in a row's io:<name>
   const char* words = "";    // what it does, for a person

@@ -8,7 +8,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "fixtures/dataset.h"
+#include "fixtures/dataset/dataset.h"
 
 int main(int argc, char** argv) {
   if (argc != 5) {

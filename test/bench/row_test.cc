@@ -1,4 +1,4 @@
-#include "bench/row.h"
+#include "bench/run/row.h"
 
 #include <gtest/gtest.h>
 
@@ -15,7 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
-#include "fixtures/may_hang.h"
+#include "fixtures/machine/may_hang.h"
 
 ABSL_DECLARE_FLAG(int64_t, row_timeout);
 

@@ -8,7 +8,7 @@
 #include <chrono>
 #include <thread>
 
-#include "lib/executor/table.h"
+#include "lib/executor/executors.h"
 #include "lib/source/offloaded.h"
 #include "test/status_matchers.h"
 

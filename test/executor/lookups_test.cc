@@ -14,9 +14,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "lib/executor/table.h"
+#include "lib/executor/executors.h"
 #include "lib/source/blocking_pool.h"
-#include "lib/source/table.h"
+#include "lib/source/sources.h"
 #include "test/availability.h"
 #include "test/print_source.h"
 #include "test/status_matchers.h"

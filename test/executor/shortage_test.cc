@@ -12,9 +12,9 @@
 #include <new>
 
 #include "absl/cleanup/cleanup.h"
-#include "fixtures/probe_watcher.h"
+#include "fixtures/window/probe_watcher.h"
+#include "lib/executor/executors.h"
 #include "lib/executor/lookups.h"
-#include "lib/executor/table.h"
 #include "lib/source/named.h"
 #include "test/sanitized.h"
 #include "test/status_matchers.h"

@@ -6,7 +6,7 @@ import enum
 
 class Outcome(enum.Enum):
     """Its value is what the message of one begins with. The suite writes the first
-    (bench/outcome.cc), Google Benchmark marks the second, the others are found here."""
+    (bench/run/outcome.cc), Google Benchmark marks the second, the others are found here."""
 
     NOT_AVAILABLE = "not available here: "  # cannot run on the machine
     SKIPPED = "skipped: "  # by the benchmark itself (SkipWithMessage)

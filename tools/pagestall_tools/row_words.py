@@ -1,5 +1,5 @@
 """What runs call the executors, sources and counters of their rows, for a person to read: by the
-context's words_exec, words_io and words_counters (bench/row_words.h). An older run does not say:
+context's words_exec, words_io and words_counters (bench/run/row_words.h). An older run does not say:
 then it is the name."""
 
 PREFIX = "words_"

@@ -1,0 +1,88 @@
+#ifndef PAGESTALL_BENCH_ROWS_SCAN_ROWS_H_
+#define PAGESTALL_BENCH_ROWS_SCAN_ROWS_H_
+
+#include <benchmark/benchmark.h>
+
+#include <functional>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "bench/rows/dataset_fixtures.h"
+#include "bench/rows/scan_flags.h"
+#include "bench/rows/scan_row_name.h"
+#include "bench/run/row.h"
+#include "fixtures/dataset/dataset.h"
+#include "fixtures/window/repetition.h"
+#include "fixtures/window/scan_fixture.h"
+
+namespace pagestall {
+
+// Runs one in its fixture: RunScan(), and what else a row is about.
+using ScanRepetition = std::function<absl::Status(
+    benchmark::State& state, ScanFixture& fixture, const ScanConfig& config)>;
+
+// What the rows of a binary share that scans the dataset. Outlives them.
+class ScanRows {
+ public:
+  absl::Status ReadFlags();
+  const ScanOptions& options() const { return options_; }
+
+  // Every executor with every source that makes sense there, cold and warm;
+  // what can yield in a coroutine, without and with. In every place.
+  std::vector<ScanConfig> EveryRow() const;
+
+  // A scan as the flags have it, without yields.
+  ScanConfig ConfigOf(const Executor& executor, const Source& source,
+                      CacheState cache) const;
+
+  // A row of it for each directory and read-ahead that the flags name.
+  std::vector<ScanConfig> InEveryPlace(ScanConfig config) const;
+
+  // What the flags, or the source itself, say of its options.
+  SourceOptions OptionsOf(const Source& source) const;
+
+  // Adds the row, whose name goes on with `more` (ScanRowName()) and whose time
+  // is that of its window, or what its repetition says.
+  benchmark::internal::Benchmark* Add(Rows& rows, absl::string_view family,
+                                      const ScanConfig& row,
+                                      absl::string_view more = "") {
+    return Add(rows, family, row, more, RowTime::kWall,
+               [](benchmark::State& state, ScanFixture& fixture,
+                  const ScanConfig& config) {
+                 return RunScan(state, fixture, config).status();
+               });
+  }
+  benchmark::internal::Benchmark* Add(Rows& rows, absl::string_view family,
+                                      const ScanConfig& row,
+                                      absl::string_view more, RowTime time,
+                                      ScanRepetition repetition);
+
+  // Makes the datasets; adds what they lie on, and what is slowed down, to the
+  // report's context.
+  absl::Status Prepare(DatasetObserver& observer);
+  void End() { fixtures_.Close(); }
+
+ private:
+  int SlowDownPctOf(const Source& source) const;
+
+  ScanOptions options_;
+  DatasetFixtures<ScanFixture> fixtures_;
+};
+
+// Whether the article has measured it: mmap and read.
+bool IsOfTheArticle(const Source& source);
+
+// Whether it does everything at once on one event loop, as a service does.
+inline bool IsOfAService(const Executor& executor) {
+  return executor.async && executor.at_once;
+}
+
+// RunSuite() for a binary that scans the dataset: `register_rows` is called
+// once the flags were read.
+int RunScanSuite(int argc, char** argv, const char* question,
+                 absl::Status (*register_rows)(ScanRows& scans, Rows& rows));
+
+}  // namespace pagestall
+
+#endif  // PAGESTALL_BENCH_ROWS_SCAN_ROWS_H_

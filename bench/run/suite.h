@@ -1,0 +1,40 @@
+#ifndef PAGESTALL_BENCH_RUN_SUITE_H_
+#define PAGESTALL_BENCH_RUN_SUITE_H_
+
+#include <benchmark/benchmark.h>
+
+#include <functional>
+
+#include "absl/status/status.h"
+#include "bench/run/row.h"
+#include "fixtures/dataset/dataset.h"
+
+namespace pagestall {
+
+// A benchmark binary, beside what all of them share.
+struct Suite {
+  // The question that it answers, for --help.
+  const char* question;
+  // Adds the rows after the flags were parsed. An error (a
+  // flag that makes no sense) ends the process before anything runs.
+  std::function<absl::Status(Rows& rows)> register_rows;
+  // Makes what the rows need. Called once, if any row is to run.
+  std::function<absl::Status(DatasetObserver& observer)> prepare;
+  // Lets go of it and puts back what the rows have changed.
+  std::function<void()> end = [] {};
+};
+
+// The main() of every binary: parses Google Benchmark's flags and ours, lists
+// or runs the rows (interleaved at random unless told otherwise), once what
+// processes that died have left of other read-aheads is put back, and returns
+// the exit code: 0, or 1 when a flag, the preparation, a row or the writing of
+// the report failed, no row matched, or a read-ahead was still on record at the
+// end. A row that is not available has not failed; where no other was run, the
+// code is 3. After an Interruption it
+// reports what was measured, puts back, and dies of the signal. After a row
+// that hangs (--row_timeout) it reports, puts back and leaves the process.
+int RunSuite(int argc, char** argv, const Suite& suite);
+
+}  // namespace pagestall
+
+#endif  // PAGESTALL_BENCH_RUN_SUITE_H_
