@@ -57,11 +57,11 @@ class Binary:
         return done, json.loads(out.read_text(), parse_constant=refuse_constant)
 
 
-def wait_until(condition, process, seconds=120):
-    """For what a running process does meanwhile."""
+def wait_until(condition, process=None, seconds=120):
+    """For what a process does meanwhile, one that must not end first if it is told."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert process.poll() is None, process.stderr and process.stderr.read()
+        assert process is None or process.poll() is None, process.stderr and process.stderr.read()
         assert time.monotonic() < deadline
         time.sleep(0.01)
 

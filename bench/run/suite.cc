@@ -29,8 +29,7 @@
 #include "fixtures/machine/interruption.h"
 #include "fixtures/machine/may_hang.h"
 #include "fixtures/machine/trapped_calls.h"
-#include "fixtures/machine/put_back_on_signal.h"
-#include "fixtures/read_ahead/read_ahead_record.h"
+#include "fixtures/read_ahead/device_read_ahead.h"
 #include "lib/file/errno_status.h"
 
 namespace pagestall {
@@ -68,23 +67,13 @@ int Refuse(const absl::Status& status) {
   return 1;
 }
 
-// Says what it has put back or could not. Returns whether there was any.
-bool PutBackReadAheads() {
-  const std::vector<std::string> said =
-      PutBackLeftReadAheads(kReadAheadRecords);
-  for (const std::string& line : said) {
-    std::fprintf(stderr, "%s\n", line.c_str());
-  }
-  return !said.empty();
-}
-
 // Leaves the process although a thread still uses all that there is. The kernel
 // may wait for that thread, so that those who read what was printed must not.
 [[noreturn]] void LeaveHanging() {
   std::fflush(nullptr);
   for (const int fd : kStandardStreams) close(fd);
+  DeviceReadAhead::PutBackAll();
   Interruption::Die();
-  PutBackOnSignal::PutBackAll();
   std::_Exit(1);
 }
 
@@ -159,7 +148,6 @@ int RunSuite(int argc, char** argv, const Suite& suite) {
   }
   const size_t matching = CountMatchingRows(args[0]);
   if (matching == 0) return 1;
-  PutBackReadAheads();
   // The library ends the process if it finds no descriptor for it later.
   benchmark::CPUInfo::Get();
   std::optional<Phase> hangs;
@@ -220,9 +208,8 @@ int RunSuite(int argc, char** argv, const Suite& suite) {
   if (!outcomes.hung().empty()) LeaveHanging();
   benchmark::Shutdown();
   suite.end();
-  const bool left = PutBackReadAheads();
   Interruption::Die();
-  return failed || left ? 1 : outcomes.ExitCode();
+  return failed || DeviceReadAhead::AnyLeft() ? 1 : outcomes.ExitCode();
 }
 
 }  // namespace pagestall

@@ -25,11 +25,10 @@ struct Suite {
 };
 
 // The main() of every binary: parses Google Benchmark's flags and ours, lists
-// or runs the rows (interleaved at random unless told otherwise), once what
-// processes that died have left of other read-aheads is put back, and returns
+// or runs the rows (interleaved at random unless told otherwise), and returns
 // the exit code: 0, or 1 when a flag, the preparation, a row or the writing of
-// the report failed, no row matched, or a read-ahead was still on record at the
-// end. A row that is not available has not failed; where no other was run, the
+// the report failed, no row matched, or a device's read-ahead could not be put
+// back. A row that is not available has not failed; where no other was run, the
 // code is 3. After an Interruption it
 // reports what was measured, puts back, and dies of the signal. After a row
 // that hangs (--row_timeout) it reports, puts back and leaves the process.
