@@ -19,7 +19,9 @@
 
 #include "lib/file/file.h"
 #include "lib/file/mapping.h"
+#include "test/forbidden_call.h"
 #include "test/probe/load.h"
+#include "test/sanitized.h"
 #include "test/slow_mount.h"
 #include "test/status_matchers.h"
 
@@ -433,6 +435,22 @@ TEST_F(BlockedClockTest, EpollWaitKeepsItsContract) {
   close(event);
   close(epoll);
 }
+
+#ifdef SYS_epoll_wait
+TEST_F(BlockedClockTest, EpollWaitNeedsNoCallThatTheCLibrarysDoesNot) {
+  const int epoll = epoll_create1(EPOLL_CLOEXEC);
+  for (const int refusal : {EPERM, ENOSYS}) {
+    struct epoll_event got {};
+    int count = -1;
+    if (!RunForbidding(SYS_epoll_pwait, refusal,
+                       [&] { count = epoll_wait(epoll, &got, 1, 10); })) {
+      GTEST_SKIP() << "no seccomp here";
+    }
+    EXPECT_EQ(count, 0) << refusal;
+  }
+  close(epoll);
+}
+#endif
 
 }  // namespace
 }  // namespace pagestall
