@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "lib/file/uncancelled.h"
 
 namespace pagestall {
 namespace {
@@ -50,6 +51,7 @@ class ThreadLedger::Lock {
   Lock& operator=(const Lock&) = delete;
 
  private:
+  const Uncancelled here_;
   std::mutex& mutex_;
 };
 

@@ -452,5 +452,50 @@ TEST_F(BlockedClockTest, EpollWaitNeedsNoCallThatTheCLibrarysDoesNot) {
 }
 #endif
 
+// How a thread ends that runs `body`, in a process of its own. If it still does
+// after 50 ms, a signal's handler cancels it: in the next call that may be
+// cancelled (pthreads(7)), which is not the one that was interrupted.
+enum Ending { kCancelled, kReturned, kDead };
+Ending EndOf(void* (*body)(void*)) {
+  const pid_t child = fork();
+  if (child == 0) {
+    signal(SIGUSR1, [](int /*signal*/) {
+      pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, nullptr);
+      pthread_cancel(pthread_self());
+    });
+    pthread_t thread;
+    pthread_create(&thread, nullptr, body, nullptr);
+    std::this_thread::sleep_for(50ms);
+    pthread_kill(thread, SIGUSR1);
+    void* result = nullptr;
+    pthread_join(thread, &result);
+    _exit(result == PTHREAD_CANCELED ? kCancelled : kReturned);
+  }
+  int status = -1;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) ? static_cast<Ending>(WEXITSTATUS(status)) : kDead;
+}
+
+TEST(BlockedClockCancellation, ThreadMayBeCancelledWhileItWaitsForEvents) {
+  if (kSanitized) GTEST_SKIP() << "a sanitizer wants no such handler";
+  const auto waits = [](void* /*argument*/) -> void* {
+    const auto clock = *BlockedClock::Start();
+    struct epoll_event got {};
+    epoll_wait(epoll_create1(EPOLL_CLOEXEC), &got, 1, 10'000);
+    pthread_testcancel();
+    return nullptr;
+  };
+  EXPECT_EQ(EndOf(waits), kCancelled);
+}
+
+TEST(BlockedClockCancellation, ThreadThatIsToBeCancelledMayReturnBefore) {
+  const auto returns = [](void* /*argument*/) -> void* {
+    const auto clock = *BlockedClock::Start();
+    pthread_cancel(pthread_self());
+    return nullptr;
+  };
+  EXPECT_EQ(EndOf(returns), kReturned);
+}
+
 }  // namespace
 }  // namespace pagestall
