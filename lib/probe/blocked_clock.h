@@ -70,7 +70,7 @@ struct BlockedTime {
 // voluntary context switch is not blocked, whatever the clocks say; in one that
 // has slept, stolen CPU time counts as sleep where the kernel takes it out of
 // the thread's CPU time (CONFIG_PARAVIRT_TIME_ACCOUNTING). Linux from 6.12 on
-// takes some sleeps for a wait for a CPU (ThreadSleep::MostBetween()): there,
+// takes some sleeps for a wait for a CPU (ThreadSleep::Between()): there,
 // only at_most has time in the run queue.
 //
 // Threads: a clock measures the thread that started it, and may be read
