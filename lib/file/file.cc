@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "lib/file/errno_status.h"
 #include "lib/file/survives.h"
+#include "lib/file/uncancelled.h"
 
 namespace pagestall {
 namespace {
@@ -83,7 +84,9 @@ absl::StatusOr<File> File::OpenRegular(const std::string& path) {
 }
 
 File::~File() {
-  if (fd_ >= 0) close(fd_);
+  if (fd_ < 0) return;
+  const Uncancelled here;
+  close(fd_);
 }
 
 absl::StatusOr<uint64_t> File::Size() const {

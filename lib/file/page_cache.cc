@@ -62,7 +62,10 @@ bool MincoreTellsTruth(const File& file) {
   struct stat status;
   if (fstat(file.fd(), &status) != 0) return false;
   if (status.st_uid == geteuid()) return true;
-  return access(absl::StrCat("/proc/self/fd/", file.fd()).c_str(), W_OK) == 0;
+  const std::string path = absl::StrCat("/proc/self/fd/", file.fd());
+  return AskedFirst<SYS_faccessat2>([&] {
+           return faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS);
+         }) == 0;
 }
 
 absl::StatusOr<bool> AllCached(const File& file, uint64_t offset,

@@ -87,10 +87,15 @@ bool SurvivesCalls(absl::FunctionRef<void(Answers&)> calls, Answers& answers,
   const int saved = errno;
   const absl::Cleanup restore_errno = [saved] { errno = saved; };
   if (!ChildrenAreOfThisNamespace()) return true;
-  void* const memory = mmap(nullptr, sizeof(Question), PROT_READ | PROT_WRITE,
-                            MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  alignas(Question) std::byte own[sizeof(Question)];
+  void* const memory =
+      share_memory ? own
+                   : mmap(nullptr, sizeof(Question), PROT_READ | PROT_WRITE,
+                          MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return true;
-  const absl::Cleanup unmap = [memory] { munmap(memory, sizeof(Question)); };
+  const absl::Cleanup unmap = [memory, share_memory] {
+    if (!share_memory) munmap(memory, sizeof(Question));
+  };
   std::vector<std::max_align_t> stack(kStackBytes / sizeof(std::max_align_t));
   // No handler of this process may run in the child, but one that answers what
   // the sandbox catches, where it may here.

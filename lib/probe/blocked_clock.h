@@ -55,8 +55,10 @@ struct BlockedTime {
 // queue (/proc/thread-self/schedstat, the kernel's sched-stats.rst), read where
 // epoll_wait() begins and where it ends. For that, the library defines
 // epoll_wait() itself, as epoll_pwait(2) without a signal mask, which by the
-// man page is the same; the linker prefers it to the C library's. A thread that
-// measures nothing pays a look at a thread-local variable.
+// man page is the same; the linker prefers it to the C library's. (Where a
+// sandbox refuses that, it makes the call that the C library would; one that
+// kills for it kills.) A thread that measures nothing pays a look at a
+// thread-local variable.
 //
 // Cost: a reading takes 1 to 6 us, by machine, so that no more than one in 400
 // us is made on average, or 0.5 to 1.5 % of the time. Error: waits that are not
@@ -68,7 +70,7 @@ struct BlockedTime {
 // voluntary context switch is not blocked, whatever the clocks say; in one that
 // has slept, stolen CPU time counts as sleep where the kernel takes it out of
 // the thread's CPU time (CONFIG_PARAVIRT_TIME_ACCOUNTING). Linux from 6.12 on
-// takes some sleeps for a wait for a CPU (ThreadSleep::MostBetween()): there,
+// takes some sleeps for a wait for a CPU (ThreadSleep::Between()): there,
 // only at_most has time in the run queue.
 //
 // Threads: a clock measures the thread that started it, and may be read

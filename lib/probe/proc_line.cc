@@ -16,10 +16,13 @@ namespace pagestall {
 std::optional<std::string> ProcText(const std::string& path) {
   const absl::StatusOr<File> file = File::Open(path, O_RDONLY);
   if (!file.ok()) return std::nullopt;
-  std::array<uint8_t, 4096> buffer;
-  const absl::StatusOr<size_t> size = file->Read(absl::MakeSpan(buffer), 0);
-  if (!size.ok()) return std::nullopt;
-  return std::string(reinterpret_cast<const char*>(buffer.data()), *size);
+  std::array<uint8_t, 4096> part;
+  for (std::string text;;) {
+    const auto size = file->Read(absl::MakeSpan(part), text.size());
+    if (!size.ok()) return std::nullopt;
+    text.append(reinterpret_cast<const char*>(part.data()), *size);
+    if (*size < part.size()) return text;
+  }
 }
 
 std::optional<std::string> ProcLine(const std::string& path,

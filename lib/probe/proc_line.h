@@ -10,13 +10,12 @@
 namespace pagestall {
 
 // What follows `prefix` on the first line of `path`, a file of proc(5), that
-// begins with it and ends within the file's first 4 KiB. Empty where there is
-// none, or a sandbox hides the file. Any thread.
+// begins with it. Empty where there is none, or a sandbox hides the file. Any
+// thread.
 std::optional<std::string> ProcLine(const std::string& path,
                                     absl::string_view prefix);
 
-// The file's first 4 KiB, of which a thread's name may make lines. Empty as
-// above.
+// All of the file, of which a thread's name may make lines. Empty as above.
 std::optional<std::string> ProcText(const std::string& path);
 
 // The first line of a file of proc(5) or sysfs(5), without white space at its

@@ -2,6 +2,10 @@
 
 #include <unistd.h>
 
+#include <filesystem>
+#include <system_error>
+
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
 namespace pagestall {
@@ -29,6 +33,19 @@ std::string Process::Path(pid_t thread, absl::string_view file) const {
 
 std::string Process::tasks() const {
   return absl::StrCat(Directory(is_this() ? 0 : id_), "/task");
+}
+
+std::vector<pid_t> Process::Threads() const {
+  std::vector<pid_t> threads;
+  std::error_code error;
+  for (std::filesystem::directory_iterator task(tasks(), error), end;
+       !error && task != end; task.increment(error)) {
+    pid_t thread;
+    if (absl::SimpleAtoi(task->path().filename().string(), &thread)) {
+      threads.push_back(thread);
+    }
+  }
+  return threads;
 }
 
 }  // namespace pagestall

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 
@@ -32,6 +33,9 @@ class Process {
 
   // The directory of all threads.
   std::string tasks() const;
+
+  // By their gettid(2), those that there are; none where that is hidden.
+  std::vector<pid_t> Threads() const;
 
  private:
   pid_t id_ = 0;

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "lib/file/uncancelled.h"
 
 namespace pagestall {
 namespace {
@@ -50,6 +51,7 @@ class ThreadLedger::Lock {
   Lock& operator=(const Lock&) = delete;
 
  private:
+  const Uncancelled here_;
   std::mutex& mutex_;
 };
 
@@ -68,7 +70,7 @@ void ClockBook::AddWait(const EpollWait& wait, nanoseconds time) {
   if (wait.epoll == epoll_) waited_ += time;
 }
 
-void ClockBook::Settle(nanoseconds wall, const BlockedTime& slept) {
+void ClockBook::Settle(nanoseconds wall, const ThreadSleep::Slept& slept) {
   const nanoseconds at_least =
       std::max(slept.at_least - waited_, nanoseconds(0));
   blocked_.at_least += at_least;
@@ -259,8 +261,7 @@ absl::Status ThreadLedger::Settle() {
   }
   if (!now.ok()) return now.status();
   const nanoseconds wall = now->wall - last_.wall;
-  const BlockedTime slept = {.at_least = ThreadSleep::Between(last_, *now),
-                             .at_most = ThreadSleep::MostBetween(last_, *now)};
+  const ThreadSleep::Slept slept = ThreadSleep::Between(last_, *now);
   AddWaitUntil(now->wall);
   for (ClockBook* book : books_) book->Settle(wall, slept);
   last_ = *now;

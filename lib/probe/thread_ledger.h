@@ -43,7 +43,7 @@ class ClockBook {
   // So much of the interval under way was spent in the wait.
   void AddWait(const EpollWait& wait, std::chrono::nanoseconds time);
   // Ends the interval.
-  void Settle(std::chrono::nanoseconds wall, const BlockedTime& slept);
+  void Settle(std::chrono::nanoseconds wall, const ThreadSleep::Slept& slept);
 
   const BlockedTime& blocked() const { return blocked_; }
 

@@ -84,22 +84,22 @@ absl::StatusOr<ThreadSleep::Reading> ThreadSleep::Read(bool by_itself) const {
   return reading;
 }
 
-nanoseconds ThreadSleep::Between(const Reading& before, const Reading& after) {
-  return MostBetween(before, after, false);
-}
-
-nanoseconds ThreadSleep::MostBetween(const Reading& before,
-                                     const Reading& after,
-                                     bool queues_sleepers) {
+ThreadSleep::Slept ThreadSleep::Between(const Reading& before,
+                                        const Reading& after,
+                                        bool queues_sleepers) {
   // A thread that another has found asleep, need not have gone to sleep since.
   const bool has_slept =
       after.usage.voluntary_switches != before.usage.voluntary_switches ||
       !before.by_itself;
-  if (!has_slept) return nanoseconds(0);
+  if (!has_slept) return {};
   const nanoseconds wall = after.wall - before.wall;
-  nanoseconds awake = after.cpu - before.cpu;
-  if (!queues_sleepers) awake += after.queued - before.queued;
-  return std::clamp(wall - awake, nanoseconds(0), wall);
+  const nanoseconds off_cpu = wall - (after.cpu - before.cpu);
+  const nanoseconds queued = after.queued - before.queued;
+  const auto bounded = [wall](nanoseconds time) {
+    return std::clamp(time, nanoseconds(0), wall);
+  };
+  return {.at_least = bounded(off_cpu - queued),
+          .at_most = bounded(queues_sleepers ? off_cpu : off_cpu - queued)};
 }
 
 bool ThreadSleep::KernelQueuesSleepers() {

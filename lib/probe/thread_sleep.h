@@ -39,19 +39,19 @@ class ThreadSleep {
   // to 6 us, of another thread 20 to 40.
   absl::StatusOr<Reading> Read(bool by_itself = false) const;
 
-  // How long it slept between two of its readings, at least; a stretch without
-  // a voluntary switch has none, whatever the clocks say.
-  static std::chrono::nanoseconds Between(const Reading& before,
-                                          const Reading& after);
-
-  // The same, at most. A kernel that `queues_sleepers` may take a sleep for
-  // time in the run queue: since Linux 6.12 one that goes to sleep may stay
-  // there for a while (delayed dequeue; the kernel's kernel/sched/core.c), and
-  // is booked as waiting for a CPU if it is moved to another one's meanwhile.
-  // On two busy CPUs that befell one in 2,000 sleeps of 50 ms.
-  static std::chrono::nanoseconds MostBetween(
-      const Reading& before, const Reading& after,
-      bool queues_sleepers = KernelQueuesSleepers());
+  struct Slept {
+    std::chrono::nanoseconds at_least{0};
+    std::chrono::nanoseconds at_most{0};
+  };
+  // For how long it slept between two of its readings; not in a stretch without
+  // a voluntary switch, whatever the clocks say. A kernel that
+  // `queues_sleepers` may take a sleep for time in the run queue: since Linux
+  // 6.12 one that goes to sleep may stay there for a while (delayed dequeue;
+  // the kernel's kernel/sched/core.c), and is booked as waiting for a CPU if it
+  // is moved to another one's meanwhile. On two busy CPUs that befell one in
+  // 2,000 sleeps of 50 ms.
+  static Slept Between(const Reading& before, const Reading& after,
+                       bool queues_sleepers = KernelQueuesSleepers());
   static bool KernelQueuesSleepers();
 
  private:

@@ -2,11 +2,6 @@
 
 #include <unistd.h>
 
-#include <filesystem>
-#include <string>
-#include <system_error>
-
-#include "absl/strings/numbers.h"
 #include "absl/strings/string_view.h"
 #include "lib/probe/proc_line.h"
 
@@ -19,13 +14,9 @@ constexpr std::chrono::microseconds kWork(100);
 
 ThreadTimes ThreadTimes::Now(const Process& process) {
   ThreadTimes now;
-  std::error_code error;
-  for (std::filesystem::directory_iterator task(process.tasks(), error), end;
-       !error && task != end; task.increment(error)) {
-    pid_t id;
-    if (!absl::SimpleAtoi(task->path().filename().string(), &id)) continue;
+  for (const pid_t id : process.Threads()) {
     // "<time on a CPU, in ns> <time waiting for one> <time slices>"
-    const auto line = ProcLine((task->path() / "schedstat").string(), "");
+    const auto line = ProcLine(process.Path(id, "schedstat"), "");
     if (!line) continue;  // it has ended meanwhile
     const auto ns =
         ProcNumber(absl::string_view(*line).substr(0, line->find(' ')));

@@ -7,12 +7,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <filesystem>
 #include <string>
-#include <system_error>
 #include <vector>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
@@ -145,11 +142,7 @@ absl::StatusOr<FaultsAndSwitches> FaultsAndSwitches::OfProcess(
   const absl::StatusOr<Stat> stat = StatOf(process);
   if (!stat.ok()) return stat.status();
   FaultsAndSwitches sum;
-  std::error_code error;
-  for (std::filesystem::directory_iterator task(process.tasks(), error), end;
-       !error && task != end; task.increment(error)) {
-    pid_t thread;
-    if (!absl::SimpleAtoi(task->path().filename().string(), &thread)) continue;
+  for (const pid_t thread : process.Threads()) {
     const auto its = OfThread(thread, process);
     if (its.ok()) {
       sum = sum + *its;

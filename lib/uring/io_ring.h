@@ -59,7 +59,10 @@ class SharedBuffer;
 // and to close or unmap a file, whose last owner may be an operation, may ask a
 // server (close(2)). The thread's limit of the kernel's threads that work for
 // it is raised to 256, if it is lower (io_uring_register(2),
-// IORING_REGISTER_IOWQ_MAX_WORKERS).
+// IORING_REGISTER_IOWQ_MAX_WORKERS). Soon after a ring was closed, a call in
+// which its thread waits may fail with EINTR though no signal has come, if it
+// is one that is not restarted (epoll_wait(2); signal(7)): the kernel has the
+// thread let go of the ring (io_ring_exit_work() in its io_uring/io_uring.c).
 class IoRing {
  public:
   // What ended operations are told to: what the system call would have

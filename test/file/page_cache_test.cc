@@ -129,6 +129,23 @@ TEST(PageCache, FileOfAnotherUserIsRefusedNotCountedWrongly) {
   });
 }
 
+// The kernel asks who the caller is in effect (can_do_mincore() in the kernel's
+// mm/mincore.c).
+TEST(PageCache, MincoreIsBelievedByWhoMayAskInEffect) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root to become another user";
+  TemporaryDirectory directory;
+  const auto writable = OpenFileOfPages(directory, 4);
+  ASSERT_THAT(writable, IsOk());
+  ASSERT_EQ(fchmod(writable->fd(), 0644), 0);
+  const auto file = File::Open(writable->path(), O_RDONLY);
+  ASSERT_THAT(file, IsOk());
+  std::thread([&] {
+    ASSERT_EQ(syscall(SYS_setresuid, -1, 65534, -1), 0);
+    EXPECT_FALSE(MincoreTellsTruth(*file));
+  }).join();
+  EXPECT_TRUE(MincoreTellsTruth(*file));
+}
+
 TEST(PageCache, FileSystemInMemoryCannotBeEvicted) {
   const std::string path =
       "/dev/shm/pagestall-test-" + std::to_string(getpid());

@@ -19,7 +19,9 @@
 
 #include "lib/file/file.h"
 #include "lib/file/mapping.h"
+#include "test/forbidden_call.h"
 #include "test/probe/load.h"
+#include "test/sanitized.h"
 #include "test/slow_mount.h"
 #include "test/status_matchers.h"
 
@@ -422,16 +424,85 @@ TEST_F(BlockedClockTest, EpollWaitKeepsItsContract) {
   interest.data.u64 = 7;
   ASSERT_EQ(epoll_ctl(epoll, EPOLL_CTL_ADD, event, &interest), 0);
   struct epoll_event got {};
-  EXPECT_EQ(epoll_wait(epoll, &got, 1, -1), 1);
+  // A ring that was closed may interrupt it (io_ring.h).
+  const auto wait = [&](int timeout_ms) {
+    int count;
+    do {
+      count = epoll_wait(epoll, &got, 1, timeout_ms);
+    } while (count < 0 && errno == EINTR);
+    return count;
+  };
+  EXPECT_EQ(wait(-1), 1);
   EXPECT_EQ(got.data.u64, 7u);
   uint64_t value;
   EXPECT_EQ(read(event, &value, sizeof(value)), 8);
-  EXPECT_EQ(epoll_wait(epoll, &got, 1, 0), 0);
-  EXPECT_EQ(epoll_wait(epoll, &got, 1, 10), 0);
+  EXPECT_EQ(wait(0), 0);
+  EXPECT_EQ(wait(10), 0);
   EXPECT_EQ(epoll_wait(-1, &got, 1, 10), -1);
   EXPECT_EQ(errno, EBADF);
   close(event);
   close(epoll);
+}
+
+#ifdef SYS_epoll_wait
+TEST_F(BlockedClockTest, EpollWaitNeedsNoCallThatTheCLibrarysDoesNot) {
+  const int epoll = epoll_create1(EPOLL_CLOEXEC);
+  for (const int refusal : {EPERM, ENOSYS}) {
+    struct epoll_event got {};
+    int count = -1;
+    if (!RunForbidding(SYS_epoll_pwait, refusal,
+                       [&] { count = epoll_wait(epoll, &got, 1, 10); })) {
+      GTEST_SKIP() << "no seccomp here";
+    }
+    EXPECT_EQ(count, 0) << refusal;
+  }
+  close(epoll);
+}
+#endif
+
+// How a thread ends that runs `body`, in a process of its own. If it still does
+// after 50 ms, a signal's handler cancels it: in the next call that may be
+// cancelled (pthreads(7)), which is not the one that was interrupted.
+enum Ending { kCancelled, kReturned, kDead };
+Ending EndOf(void* (*body)(void*)) {
+  const pid_t child = fork();
+  if (child == 0) {
+    signal(SIGUSR1, [](int /*signal*/) {
+      pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, nullptr);
+      pthread_cancel(pthread_self());
+    });
+    pthread_t thread;
+    pthread_create(&thread, nullptr, body, nullptr);
+    std::this_thread::sleep_for(50ms);
+    pthread_kill(thread, SIGUSR1);
+    void* result = nullptr;
+    pthread_join(thread, &result);
+    _exit(result == PTHREAD_CANCELED ? kCancelled : kReturned);
+  }
+  int status = -1;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) ? static_cast<Ending>(WEXITSTATUS(status)) : kDead;
+}
+
+TEST(BlockedClockCancellation, ThreadMayBeCancelledWhileItWaitsForEvents) {
+  if (kSanitized) GTEST_SKIP() << "a sanitizer wants no such handler";
+  const auto waits = [](void* /*argument*/) -> void* {
+    const auto clock = *BlockedClock::Start();
+    struct epoll_event got {};
+    epoll_wait(epoll_create1(EPOLL_CLOEXEC), &got, 1, 10'000);
+    pthread_testcancel();
+    return nullptr;
+  };
+  EXPECT_EQ(EndOf(waits), kCancelled);
+}
+
+TEST(BlockedClockCancellation, ThreadThatIsToBeCancelledMayReturnBefore) {
+  const auto returns = [](void* /*argument*/) -> void* {
+    const auto clock = *BlockedClock::Start();
+    pthread_cancel(pthread_self());
+    return nullptr;
+  };
+  EXPECT_EQ(EndOf(returns), kReturned);
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ using std::chrono_literals::operator""us;
 
 // Keeps this thread, and those that it starts, on one CPU while it lives. A
 // sleeper that is moved to another one may be booked as waiting for it
-// (ThreadSleep::MostBetween()).
+// (ThreadSleep::Between()).
 class OnOneCpu {
  public:
   OnOneCpu() {

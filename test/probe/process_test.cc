@@ -163,11 +163,11 @@ TEST(Process, ThreadThatSleepsIsSeenFromOutside) {
   ASSERT_THAT(before, IsOk());
   ASSERT_THAT(asleep, IsOk());
   ASSERT_THAT(awake, IsOk());
-  const auto slept = ThreadSleep::Between(*before, *asleep);
+  const auto slept = ThreadSleep::Between(*before, *asleep).at_least;
   EXPECT_GE(slept, (asleep->wall - before->wall) / 2);
   EXPECT_LE(slept, asleep->wall - before->wall);
   // It worked for that long.
-  EXPECT_LE(ThreadSleep::Between(*asleep, *awake),
+  EXPECT_LE(ThreadSleep::Between(*asleep, *awake).at_least,
             awake->wall - asleep->wall - kWork / 2);
   EXPECT_TRUE(absl::IsNotFound(thread->Read().status()));
   EXPECT_TRUE(absl::IsNotFound(ThreadSleep::Of(child.id(), process).status()));
@@ -180,15 +180,16 @@ TEST(ThreadSleepTest, TimeInTheRunQueueIsSleepAtMostWhereTheKernelErrs) {
   after.cpu = std::chrono::milliseconds(1);
   after.queued = std::chrono::milliseconds(48);
   for (const bool errs : {false, true}) {
-    EXPECT_EQ(ThreadSleep::MostBetween(before, after, errs).count(), 0)
+    EXPECT_EQ(ThreadSleep::Between(before, after, errs).at_most.count(), 0)
         << "never went to sleep";
   }
   after.usage.voluntary_switches = 1;
   constexpr std::chrono::milliseconds kKnown(1);
-  EXPECT_EQ(ThreadSleep::Between(before, after), kKnown);
-  EXPECT_EQ(ThreadSleep::MostBetween(before, after, false), kKnown);
-  EXPECT_EQ(ThreadSleep::MostBetween(before, after, true),
-            std::chrono::milliseconds(49));
+  for (const bool errs : {false, true}) {
+    const auto slept = ThreadSleep::Between(before, after, errs);
+    EXPECT_EQ(slept.at_least, kKnown);
+    EXPECT_EQ(slept.at_most, errs ? std::chrono::milliseconds(49) : kKnown);
+  }
 }
 
 TEST(Process, ThatHasEndedIsNotFound) {

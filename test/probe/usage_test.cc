@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -135,6 +136,28 @@ TEST(Usage, ThreadsAreReadByTheirNumber) {
       FaultsAndSwitches::OfThread(id),
       IsError(absl::StatusCode::kNotFound, testing::HasSubstr("has ended")));
   EXPECT_THAT(FaultsAndSwitches::OfThread(gettid()), IsOk());
+}
+
+// Its status in proc(5) names them all, before what is looked for.
+TEST(Usage, ThreadIsReadHoweverManyGroupsItsUserIsIn) {
+  std::latch begun(1);
+  std::latch end(1);
+  pid_t id = 0;
+  bool is_in_many = false;
+  std::thread other([&] {
+    const std::vector<gid_t> groups(1000, 1'000'000'000);
+    // The bare call changes the calling thread only (setgroups(2)).
+    is_in_many = syscall(SYS_setgroups, groups.size(), groups.data()) == 0;
+    id = gettid();
+    begun.count_down();
+    end.wait();
+  });
+  begun.wait();
+  const auto seen = FaultsAndSwitches::OfThread(id);
+  end.count_down();
+  other.join();
+  if (!is_in_many) GTEST_SKIP() << "needs root to join groups";
+  EXPECT_THAT(seen, IsOk());
 }
 
 TEST(Usage, WhatWasCountedBackwardsIsHidden) {
