@@ -215,7 +215,8 @@ def test_what_is_huge_is_one_short_line(place):
 READS_IN_LITTLE_MEMORY = """
 import resource, sys
 sys.path.insert(0, sys.argv[1])
-from pagestall_tools.runs import BadInput, read
+from pagestall_tools.bad_input import BadInput
+from pagestall_tools.runs import read
 resource.setrlimit(resource.RLIMIT_AS, (64 << 20, 64 << 20))
 try:
     read(sys.argv[2])

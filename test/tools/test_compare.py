@@ -11,10 +11,9 @@ from conftest import ROOT
 sys.path.insert(0, str(ROOT / "tools"))
 
 from pagestall_tools.comparison import compare as module  # noqa: E402
-from pagestall_tools.comparison.compare import (  # noqa: E402
-    benjamini_hochberg, compare, compare_pairs,
-)  # fmt: skip
-from pagestall_tools.comparison.verdict_table import print_verdicts  # noqa: E402
+from pagestall_tools.comparison.compare import benjamini_hochberg, compare  # noqa: E402
+from pagestall_tools.comparison.compare import compare_pairs  # noqa: E402
+from pagestall_tools.comparison.printed_verdicts import print_verdicts  # noqa: E402
 
 ROW = (
     "scan/exec:{}/io:read/cache:warm/buffer_kib:64"

@@ -12,6 +12,7 @@ from made_runs import CONTEXT, ROW, failure, pagestall, repetitions, write_run
 sys.path.insert(0, str(ROOT / "tools"))
 
 from pagestall_tools import machine  # noqa: E402
+from pagestall_tools.comparison.differences import differences  # noqa: E402
 from pagestall_tools.history.opening import open_history  # noqa: E402
 
 READ = ROW.format("seq", "read", "warm")
@@ -162,8 +163,8 @@ def test_runs_of_another_machine_build_or_dataset_are_refused(scratch, context, 
 
 def test_hidden_layers_of_two_containers_are_of_one_machine(scratch):
     below = [{**BELOW, "unknown_below": f"/{name}, which cannot be seen here"} for name in "ab"]
-    assert not machine.differences(*below)
-    assert machine.differences(below[0], BELOW)
+    assert not differences(*below)
+    assert differences(below[0], BELOW)
 
 
 def on_loop(device, disk="vda", file="/a.img", **context):
@@ -175,14 +176,14 @@ def on_loop(device, disk="vda", file="/a.img", **context):
 def test_number_of_a_loop_device_is_no_machine():
     for numbers in (("1", "2"), ("1p3", "12p3")):
         one, other = (on_loop(f"/dev/loop{number}") for number in numbers)
-        assert not machine.differences(one, other)
+        assert not differences(one, other)
         assert machine.machine_id(one) == machine.machine_id(other)
     keys = ("device", "disks_below", "unknown_below")
     one, other = (
         CONTEXT | {f"{key}_fast": on_loop(f"/dev/loop{number}")[key] for key in keys}
         for number in (1, 2)
     )
-    assert not machine.differences(one, other)
+    assert not differences(one, other)
 
 
 @pytest.mark.parametrize(
@@ -191,7 +192,7 @@ def test_number_of_a_loop_device_is_no_machine():
      on_loop("/dev/loop1p2"), on_loop("/dev/sda"), on_loop("/dev/loop2", filesystem="xfs")],
 )  # fmt: skip
 def test_loop_devices_of_two_disks_or_files_are_of_two_machines(other):
-    assert machine.differences(on_loop("/dev/loop1"), other)
+    assert differences(on_loop("/dev/loop1"), other)
 
 
 def test_loop_devices_of_two_disks_have_no_noise_in_common():
@@ -203,7 +204,7 @@ def test_loop_devices_of_two_disks_have_no_noise_in_common():
 @pytest.mark.parametrize("disk", ["", "unknown"])
 def test_loop_devices_are_told_by_their_numbers_where_nothing_says_what_is_below(disk):
     one, other = (on_loop(f"/dev/loop{number}", disk) for number in (1, 2))
-    assert "device: /dev/loop1 / /dev/loop2" in machine.differences(one, other)
+    assert "device: /dev/loop1 / /dev/loop2" in differences(one, other)
 
 
 @pytest.mark.parametrize(
@@ -213,7 +214,7 @@ def test_loop_devices_are_told_by_their_numbers_where_nothing_says_what_is_below
 )  # fmt: skip
 def test_other_devices_are_told_by_their_numbers(names):
     one, other = (CONTEXT | {"device": f"/dev/{name}", "disks_below": "vda"} for name in names)
-    assert machine.differences(one, other)
+    assert differences(one, other)
 
 
 def test_run_of_before_it_was_known_what_is_below_is_of_the_same_machine(scratch):

@@ -162,7 +162,7 @@ def test_what_another_has_added_to_a_new_history_stays(scratch):
         added(db, run)
     assert len(columns(db)) == 1
     db.unlink()
-    from pagestall_tools.runs import BadInput
+    from pagestall_tools.bad_input import BadInput
 
     with pytest.raises(BadInput, match="removed the file meanwhile"):
         with opened(db) as store, store.database.transaction("add to", writes=True):
