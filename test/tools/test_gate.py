@@ -20,11 +20,6 @@ MMAP = ROW.format("seq", "mmap", "warm")
 COLD = ROW.format("seq", "read", "cold")
 
 
-@pytest.fixture(autouse=True)
-def no_history(monkeypatch):
-    monkeypatch.delenv("PAGESTALL_DB", raising=False)
-
-
 def measured(row, median, count=20, noise=0.02, **counters):
     chance = random.Random(f"{row} {median} {count}")
     times = [median * chance.lognormvariate(0, noise) for _ in range(count)]
@@ -237,22 +232,6 @@ def test_what_changes_by_itself_is_no_other_machine(scratch):
     assert "note" not in done.stdout
 
 
-def test_notes_what_casts_doubt(scratch):
-    runs = [measured(READ, 1)], [measured(READ, 1.0001)]
-    kernel = gate(scratch, *runs, kernel="Linux 6.19.1 x86_64")
-    assert kernel.returncode == 0
-    assert "note: kernel: Linux 6.18.5 x86_64 / Linux 6.19.1 x86_64" in kernel.stdout
-    busy = gate(scratch, *runs, load_avg=[9.5, 1, 1])
-    assert "note: the machine was busy before the contender: load 9.5, 2 CPUs" in busy.stdout
-    slowed = gate(scratch, *runs, slow_down="read:10")
-    assert "note: the contender was made with --slow_down=read:10" in slowed.stdout
-    other = gate(scratch, *runs, executable="/opt/questions_bench")
-    assert other.returncode == 0
-    assert "note: different binaries: article_bench / questions_bench" in other.stdout
-    debug = gate(scratch, *runs, "--anyway", build_type="Debug")
-    assert "note: the contender is a debug build" in debug.stdout
-
-
 @pytest.mark.parametrize("key", ["seed", "evict"])
 def test_dataset_that_only_one_run_names_is_noted(scratch, key):
     a = write_run(scratch / "a.json", measured(READ, 1))
@@ -359,20 +338,3 @@ def test_a_row_with_a_time_of_its_own_waits(scratch):
     stall = "stall_p99/exec:async/io:mmap/cache:cold/iterations:1/manual_time"
     done = gate(scratch, [measured(stall, 0.1)], [measured(stall, 0.15)])
     assert done.returncode == 2 and "within the noise of 100 %" in done.stdout
-
-
-def test_the_speed_of_the_cpu_is_taken_out_first(scratch):
-    chance = random.Random(1)
-
-    def made(seconds):
-        speeds = [chance.choice([1.0, 1.33]) for _ in range(20)]
-        times = [seconds * speed * chance.lognormvariate(0, 0.01) for speed in speeds]
-        return repetitions(READ, times, cpu_reference_us=[1000 * speed for speed in speeds])
-
-    baseline, contender = made(1.0), made(1.1)
-    assert gate(scratch, [baseline], [contender]).returncode == 1
-    without = [
-        [{key: value for key, value in one.items() if key != "cpu_reference_us"} for one in side]
-        for side in (baseline, contender)
-    ]
-    assert gate(scratch, [without[0]], [without[1]]).returncode == 2

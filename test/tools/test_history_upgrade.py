@@ -1,14 +1,12 @@
-"""What becomes of a history of an older version: runs/history_version_1.sql was made by the first."""
+"""What becomes of a history of an older version; runs/history_version_1.sql is the first one's."""
 
 import contextlib
 import os
 import sqlite3
-import subprocess
 import sys
 
-import in_process  # noqa: F401
 import pytest
-from conftest import ROOT
+from conftest import ROOT, finished
 from made_history import added, columns, history, made_run, one_line, opened
 
 from pagestall_tools.history import schema
@@ -103,8 +101,8 @@ opening.open_history(sys.argv[2])
 
 def test_process_that_dies_within_an_upgrade_changes_nothing(first, next_version):
     before = content(first)
-    words = [sys.executable, "-B", "-c", DIES, ROOT / "tools", first, *STEP]
-    assert subprocess.run(words, check=False).returncode == 9
+    done = finished(sys.executable, "-B", "-c", DIES, ROOT / "tools", first, *STEP)
+    assert done.returncode == 9, done.stderr
     assert os.path.exists(f"{first}-journal")
     assert content(first) == before
     next_version(STEP)

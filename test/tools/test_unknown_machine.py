@@ -19,11 +19,6 @@ UNKNOWN = [
 ]  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def no_history(monkeypatch):
-    monkeypatch.delenv("PAGESTALL_DB", raising=False)
-
-
 def machine_of(context):
     from pagestall_tools.machine import machine_id
 
