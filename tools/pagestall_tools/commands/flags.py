@@ -3,7 +3,7 @@
 import math
 
 from pagestall_tools.bad_input import BadInput
-from pagestall_tools.comparison.compare import THRESHOLD
+from pagestall_tools.comparison.threshold import THRESHOLD
 
 
 def add_threshold(parser):

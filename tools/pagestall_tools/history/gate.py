@@ -15,7 +15,8 @@ from pagestall_tools.comparison.gate import gate, print_gate
 from pagestall_tools.comparison.printed_verdicts import row_name
 from pagestall_tools.history.between_runs import LEAST, noise_between
 from pagestall_tools.history.machines import named, of_one_machine, stranger_notes
-from pagestall_tools.machine import is_known, machine_id
+from pagestall_tools.history.opening import noise_of
+from pagestall_tools.machine import machine_id
 from pagestall_tools.runs import Run
 
 
@@ -41,7 +42,7 @@ def run(history, contender, window, threshold, any_machine=False):
         baseline,
         contender,
         threshold,
-        noise=noise_of(history, contender.context),
+        noise=noise_of(history.noises(), contender.context),
         between_runs=known_noise(known, contender),
     )
     failures = history.failures(list(earlier)[-window:])
@@ -67,10 +68,6 @@ def pooled(path, context, samples):
         for row, its in samples.items()
     }
     return Run(path, context, rows, {})
-
-
-def noise_of(history, context):
-    return history.noise(machine_id(context)) if is_known(context) else {}
 
 
 def known_noise(samples, contender):
