@@ -3,7 +3,6 @@
 import errno
 import json
 import os
-import re
 import resource
 import subprocess
 import sys
@@ -58,7 +57,8 @@ def test_number_that_makes_no_sense_is_refused_with_the_range(scratch, name, fla
     for flag in flags:
         done = finished(BUILD / f"bench/{name}_bench", f"--{flag}", cwd=scratch)
         assert done.returncode == 1
-        assert re.fullmatch(f"--{flag}: must be from 1 to [0-9]+\n", done.stderr)
+        (line,) = done.stderr.splitlines()
+        assert line.startswith(f"--{flag}: must be from 1 to ")
         assert not list(scratch.iterdir())
 
 
