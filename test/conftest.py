@@ -2,8 +2,10 @@
 
 import contextlib
 import json
+import mmap
 import os
 import pathlib
+import shutil
 import subprocess
 import tempfile
 import time
@@ -36,6 +38,15 @@ SANITIZED = CACHE.exists() and "-fsanitize" in CACHE.read_text()
 unsanitized = pytest.mark.skipif(SANITIZED, reason="limits are the sanitizer's")
 
 
+def finished(*command, **options):
+    """The process, ended, with what it said as text."""
+    usual = {
+        "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "check": False,
+        "timeout": 600,
+    }  # fmt: skip
+    return subprocess.run(command, **usual | options)
+
+
 class Binary:
     """A benchmark binary, run on a small dataset of the test's own."""
 
@@ -45,10 +56,7 @@ class Binary:
         self.flags = flags
 
     def run(self, *flags, preexec_fn=None):
-        return subprocess.run(
-            [self.path, *self.flags, *flags], capture_output=True, text=True, timeout=300,
-            check=False, preexec_fn=preexec_fn,
-        )  # fmt: skip
+        return finished(self.path, *self.flags, *flags, preexec_fn=preexec_fn)
 
     def run_to_json(self, *flags, preexec_fn=None):
         """The finished process and the JSON that it wrote."""
@@ -64,6 +72,11 @@ def wait_until(condition, process=None, seconds=120):
         assert process is None or process.poll() is None, process.stderr and process.stderr.read()
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def iterations(report):
+    """Its repetitions, without aggregates."""
+    return [run for run in report["benchmarks"] if run["run_type"] == "iteration"]
 
 
 def refuse_constant(name):
@@ -100,6 +113,12 @@ def alter_unseen(data, offset):
         file.seek(offset)
         file.write(bytes([byte ^ 1]))
     forge_manifest(data)
+
+
+@pytest.fixture(autouse=True)
+def no_history(monkeypatch):
+    """Of whoever runs the tests."""
+    monkeypatch.delenv("PAGESTALL_DB", raising=False)
 
 
 @pytest.fixture
@@ -151,8 +170,38 @@ def slow_mount(data, mounted, *flags):
 
 
 @pytest.fixture
+def in_memory():
+    """A directory whose files cannot be cold, yet to be made."""
+    memory = pathlib.Path("/dev/shm")
+    if not os.access(memory, os.W_OK):
+        pytest.skip("no /dev/shm to write to")
+    directory = memory / f"pagestall-test-{os.getpid()}"
+    yield directory
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def page_that_stays(data):
+    """Of the first file: what is mapped and touched is not evicted."""
+    with open(data / "pagestall-0.bin", "rb") as file:
+        with mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as mapped:
+            assert mapped[0] >= 0
+            yield
+
+
+def small(name, scratch, *flags):
+    """A binary with a small dataset."""
+    return Binary(name, scratch, [f"--data_dir={scratch / 'data'}", *SMALL, *flags])
+
+
+@pytest.fixture
 def article(scratch):
-    return Binary("article_bench", scratch, [f"--data_dir={scratch / 'data'}", *SMALL])
+    return small("article_bench", scratch)
+
+
+@pytest.fixture
+def remedies(scratch):
+    return small("remedies_bench", scratch)
 
 
 @pytest.fixture

@@ -2,11 +2,10 @@
 
 import pathlib
 import re
-import subprocess
 
 import pytest
 
-from conftest import BUILD, ROOT
+from conftest import BUILD, ROOT, finished
 
 PAGES = sorted(
     path.relative_to(ROOT)
@@ -92,7 +91,7 @@ def test_flags_exist(page):
 
 
 def help_of(program):
-    done = subprocess.run([program, "--help"], capture_output=True, text=True, check=False)
+    done = finished(program, "--help")
     return done.stdout + done.stderr
 
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from conftest import BUILD, ROOT, scratch_directory
+from conftest import BUILD, ROOT, finished, scratch_directory
 
 OUTSIDE = ROOT / "test/package"
 
@@ -50,9 +50,7 @@ def test_headers_include_only_what_is_installed(prefix):
 def test_outside_project_builds_and_sees_its_executor(outside):
     # The kernel may take the sleep for a wait for a CPU (lib/probe/thread_sleep.h): then it warns.
     for _ in range(3):
-        tests = subprocess.run(
-            [outside / "index_test"], capture_output=True, text=True, check=False
-        )
+        tests = finished(outside / "index_test")
         assert "[       OK ] Lookup.DoesNotBlock" in tests.stdout
         if "[  FAILED  ] Lookup.Blocks" in tests.stdout:
             break
@@ -72,9 +70,7 @@ def test_outside_project_awaits_a_mapping(outside, scratch):
     (scratch / "file").write_bytes(content)
     summed = run(outside / "sum", scratch / "file")
     assert summed.stdout == f"{sum(content)}\n", summed.stderr
-    missing = subprocess.run(
-        [outside / "sum", scratch / "none"], capture_output=True, text=True, check=False
-    )
+    missing = finished(outside / "sum", scratch / "none")
     assert missing.returncode == 1
     assert re.fullmatch(r"NOT_FOUND: open '.*/none': No such file or directory\n", missing.stderr)
 

@@ -1,34 +1,25 @@
 """article_bench as a user meets it: rows, results, exit codes, refusals."""
 
-import json
 import mmap
 import os
-import pathlib
 import pty
 import re
-import shutil
 import subprocess
 
 import pytest
 
 from conftest import BUILD, FILES, MIB, NOTHING_MEASURED, ROOT, SMALL, Binary, alter_unseen
+from conftest import finished, iterations, page_that_stays
 
-COMPARE = pathlib.Path("/usr/share/benchmark/compare.py")
-SYSTEM_PYTHON = "/usr/bin/python3"
 ROWS = 20
 SUFFIX = "/iterations:1/real_time"
 
 
-def raw(report):
-    return [run for run in report["benchmarks"] if run["run_type"] == "iteration"]
-
-
 @pytest.mark.parametrize("flag", ["", "=true", "=1", "=yes", "=on"])
 def test_rows_are_the_golden_ones(scratch, flag):
-    listed = subprocess.run(
-        [BUILD / "bench/article_bench", "--benchmark_list_tests" + flag],
-        capture_output=True, text=True, check=True, cwd=scratch,
-    ).stdout  # fmt: skip
+    listed = finished(
+        BUILD / "bench/article_bench", "--benchmark_list_tests" + flag, check=True, cwd=scratch
+    ).stdout
     assert listed == (ROOT / "test/bench/article_bench.rows").read_text()
     assert not list(scratch.iterdir()), "listing must not make a dataset"
 
@@ -37,7 +28,7 @@ def test_every_repetition_is_there_with_its_evidence(article):
     done, report = article.run_to_json("--benchmark_repetitions=3")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == "", "stays silent where stderr is no terminal"
-    runs = raw(report)
+    runs = iterations(report)
     assert len(runs) == 3 * ROWS
     for run in runs:
         assert run["name"].endswith(f"files:{FILES}/mib:{MIB}/stride:512{SUFFIX}")
@@ -62,7 +53,7 @@ def test_every_repetition_is_there_with_its_evidence(article):
 def test_async_rows_carry_what_the_probe_saw(article):
     _, report = article.run_to_json("--benchmark_repetitions=2")
     counters = "stall_p50_us stall_p99_us stall_max_us stalled_pct blocked_ms steal_pct".split()
-    for run in raw(report):
+    for run in iterations(report):
         if "exec:async" not in run["run_name"]:
             assert "stall_max_us" not in run
             continue
@@ -138,10 +129,7 @@ def test_rows_are_interleaved_unless_told_otherwise(article):
     ],
 )
 def test_flags_that_make_no_sense_are_refused(scratch, flag):
-    done = subprocess.run(
-        [BUILD / "bench/article_bench", flag], capture_output=True, text=True, check=False,
-        cwd=scratch, timeout=60,
-    )  # fmt: skip
+    done = finished(BUILD / "bench/article_bench", flag, cwd=scratch)
     assert done.returncode == 1
     assert done.stdout == ""
     name = flag.split("=")[0].lstrip("-")
@@ -181,7 +169,7 @@ def test_slow_down_is_of_the_named_source_only(article):
             "--file_mib=16", *flags,
         )  # fmt: skip
         return {
-            source: min(run["real_time"] for run in raw(report) if f"/io:{source}/" in run["name"])
+            source: min(run["real_time"] for run in iterations(report) if f"/io:{source}/" in run["name"])
             for source in ("mmap", "read")
         }
 
@@ -193,7 +181,7 @@ def test_slow_down_is_of_the_named_source_only(article):
 def test_repetitions_say_in_which_order_they_ran(article):
     done, report = article.run_to_json("--benchmark_repetitions=4")
     assert done.returncode == 0, done.stderr
-    runs = raw(report)
+    runs = iterations(report)
     assert all(run["cpu_reference_us"] > 0 for run in runs)
     begins = [run["window_begin_s"] for run in runs]
     assert min(begins) > 0
@@ -253,8 +241,8 @@ def test_wrong_sum_is_an_error_that_names_the_file(article):
     done, report = article.run_to_json()
     assert done.returncode == 1
     assert done.stderr == "", "the forged manifest must have been believed"
-    assert len(raw(report)) == ROWS
-    for run in raw(report):
+    assert len(iterations(report)) == ROWS
+    for run in iterations(report):
         assert run["error_occurred"]
         assert "wrong sum of '" in run["error_message"]
         assert "pagestall-1.bin" in run["error_message"]
@@ -264,18 +252,16 @@ def test_wrong_sum_is_an_error_that_names_the_file(article):
 
 def test_page_that_stays_makes_cold_rows_errors(article):
     article.run("--benchmark_filter=exec:seq/io:read/cache:warm")
-    with open(article.directory / "data/pagestall-0.bin", "rb") as file:
-        with mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as mapped:
-            assert mapped[0] >= 0  # touched: a mapped page is not evicted
-            done, report = article.run_to_json("--benchmark_filter=exec:seq/.*cache:cold")
-            unseen = article.run(
-                "--benchmark_filter=exec:seq/.*cache:cold", "--benchmark_repetitions=2",
-                "--benchmark_report_aggregates_only=true",
-            )  # fmt: skip
+    with page_that_stays(article.directory / "data"):
+        done, report = article.run_to_json("--benchmark_filter=exec:seq/.*cache:cold")
+        unseen = article.run(
+            "--benchmark_filter=exec:seq/.*cache:cold", "--benchmark_repetitions=2",
+            "--benchmark_report_aggregates_only=true",
+        )  # fmt: skip
     assert unseen.returncode == 1, "an error that no reporter is told of"
     assert done.returncode == 1
-    assert len(raw(report)) == 2
-    for run in raw(report):
+    assert len(iterations(report)) == 2
+    for run in iterations(report):
         assert re.match(r"not cold: [1-9]\d* of 1024 pages", run["error_message"])
         assert run["real_time"] == 0
 
@@ -283,48 +269,30 @@ def test_page_that_stays_makes_cold_rows_errors(article):
 def test_row_that_fails_at_once_is_not_run_again(article):
     """Google Benchmark would crash if a later repetition succeeded."""
     article.run("--benchmark_filter=exec:seq/io:read/cache:warm")
-    with open(article.directory / "data/pagestall-0.bin", "rb") as file:
-        with mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as mapped:
-            assert mapped[0] >= 0
-            done, report = article.run_to_json(
-                "--benchmark_filter=exec:seq/io:mmap", "--benchmark_repetitions=4"
-            )
+    with page_that_stays(article.directory / "data"):
+        done, report = article.run_to_json(
+            "--benchmark_filter=exec:seq/io:mmap", "--benchmark_repetitions=4"
+        )
     assert done.returncode == 1
-    cold = [run for run in raw(report) if "cache:cold" in run["run_name"]]
+    cold = [run for run in iterations(report) if "cache:cold" in run["run_name"]]
     assert re.match("not cold: ", cold[0]["error_message"])
     assert [run["error_message"] for run in cold[1:]] == [
         "not run: the first repetition of this row failed"
     ] * 3
 
 
-def test_file_system_in_memory_has_no_cold_rows(tmp_path_factory):
-    memory = pathlib.Path("/dev/shm")
-    if not os.access(memory, os.W_OK):
-        pytest.skip("no /dev/shm to write to")
-    directory = memory / f"pagestall-test-{os.getpid()}"
-    directory.mkdir()
-    try:
-        article = Binary("article_bench", directory, [f"--data_dir={directory}", *SMALL])
-        done, report = article.run_to_json("--benchmark_filter=exec:seq/.*cache:cold")
-        assert done.returncode == 3
-        assert NOTHING_MEASURED in done.stderr
-        assert len(raw(report)) == 2
-        for run in raw(report):
-            assert run["error_message"].startswith("not available here: evict '")
-            assert "pass --data_dir" in run["error_message"]
-        done, report = article.run_to_json("--benchmark_filter=exec:seq/.*cache:warm")
-        assert done.returncode == 0
-        assert len(raw(report)) == 2
-    finally:
-        shutil.rmtree(directory)
-
-
-def test_directory_that_cannot_be_made_is_one_clear_line(article):
-    done = article.run("--data_dir=/proc/pagestall")
-    assert done.returncode == 1
-    assert done.stderr.startswith("make directory '/proc/pagestall': ")
-    assert "--data_dir" in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+def test_file_system_in_memory_has_no_cold_rows(scratch, in_memory):
+    article = Binary("article_bench", scratch, [f"--data_dir={in_memory}", *SMALL])
+    done, report = article.run_to_json("--benchmark_filter=exec:seq/.*cache:cold")
+    assert done.returncode == 3
+    assert NOTHING_MEASURED in done.stderr
+    assert len(iterations(report)) == 2
+    for run in iterations(report):
+        assert run["error_message"].startswith("not available here: evict '")
+        assert "pass --data_dir" in run["error_message"]
+    done, report = article.run_to_json("--benchmark_filter=exec:seq/.*cache:warm")
+    assert done.returncode == 0
+    assert len(iterations(report)) == 2
 
 
 def test_terminal_sees_progress_and_a_clean_end(article):
@@ -351,30 +319,3 @@ def test_terminal_sees_progress_and_a_clean_end(article):
     assert b"0 of 12 done" in shown
     assert re.search(rb"11 of 12 done, 0:\d\d left: scan/exec:seq/", shown)
     assert shown.endswith(b"\r\x1b[K"), "the line is gone at the end"
-
-
-@pytest.mark.skipif(not COMPARE.exists(), reason="compare.py is not installed")
-@pytest.mark.parametrize("mode", ["benchmarks", "filters"])
-def test_googles_compare_reads_the_report(article, mode):
-    done, _ = article.run_to_json("--benchmark_repetitions=2")
-    assert done.returncode == 0
-    out = str(article.directory / "run.json")
-    arguments = {
-        "benchmarks": ["benchmarks", out, out],
-        "filters": ["filters", out, "exec:seq/io:mmap", "exec:async/io:mmap"],
-    }[mode]
-    compared = subprocess.run(
-        [SYSTEM_PYTHON, COMPARE, "--no-color", *arguments],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert compared.returncode == 0, compared.stderr
-    lines = [line for line in compared.stdout.splitlines() if "_median" in line]
-    assert len(lines) == (ROWS if mode == "benchmarks" else 2)
-
-
-def test_reports_of_two_runs_share_their_row_names(article):
-    names = []
-    for _ in range(2):
-        _, report = article.run_to_json("--benchmark_repetitions=2")
-        names.append(sorted(json.dumps(run["name"]) for run in report["benchmarks"]))
-    assert names[0] == names[1]

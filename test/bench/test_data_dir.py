@@ -1,21 +1,17 @@
 """--data_dir with several directories: each row once in each of them."""
 
-import os
-import pathlib
 import re
-import shutil
 import subprocess
 
 import pytest
 
-from conftest import BUILD, DATASET_BENCHES, SMALL, Binary
+from conftest import BUILD, DATASET_BENCHES, SMALL, Binary, finished, iterations
 
 
 def rows(binary, *flags):
-    return subprocess.run(
-        [BUILD / "bench" / binary, "--benchmark_list_tests", *flags],
-        capture_output=True, text=True, check=True, timeout=60,
-    ).stdout.splitlines()  # fmt: skip
+    return finished(
+        BUILD / "bench" / binary, "--benchmark_list_tests", *flags, check=True
+    ).stdout.splitlines()
 
 
 def labels(data_dir):
@@ -57,7 +53,7 @@ def test_rows_of_all_directories_are_measured_and_described(scratch):
     article = Binary("article_bench", scratch, flags)
     done, report = article.run_to_json("--benchmark_filter=exec:seq", "--benchmark_repetitions=2")
     assert done.returncode == 0, done.stdout + done.stderr
-    runs = [run for run in report["benchmarks"] if run["run_type"] == "iteration"]
+    runs = iterations(report)
     for name in ("one", "two"):
         mine = [run for run in runs if f"/dir:{name}/" in run["run_name"]]
         assert len(mine) == 8
@@ -97,10 +93,7 @@ def test_comma_within_a_path_is_written_with_a_backslash(scratch):
 
 @pytest.mark.parametrize("flag", ["--data_dir=,", "--data_dir=a,", "--data_dir=,a", "--data_dir="])
 def test_directory_without_a_name_is_refused(scratch, flag):
-    done = subprocess.run(
-        [BUILD / "bench/article_bench", flag], capture_output=True, text=True, check=False,
-        cwd=scratch, timeout=60,
-    )  # fmt: skip
+    done = finished(BUILD / "bench/article_bench", flag, cwd=scratch)
     assert done.returncode == 1
     _, value = flag.split("=")
     assert done.stderr == (
@@ -112,20 +105,12 @@ def test_directory_without_a_name_is_refused(scratch, flag):
 def test_one_directory_under_two_names_is_refused(scratch):
     (scratch / "real").mkdir()
     (scratch / "link").symlink_to("real")
-    for other in ("real", "real/", "./real", "link", "link/../real"):
-        done = subprocess.run(
-            [BUILD / "bench/article_bench", f"--data_dir=real,{other}", *SMALL],
-            capture_output=True, text=True, check=False, cwd=scratch, timeout=60,
-        )  # fmt: skip
+    there = [("real", other) for other in ("real", "real/", "./real", "link", "link/../real")]
+    missing = [("new", other) for other in ("./new", "new/", "real/../new", scratch / "new")]
+    for one, other in [*there, *missing]:
+        done = finished(BUILD / "bench/article_bench", f"--data_dir={one},{other}", cwd=scratch)
         assert done.returncode == 1
-        assert done.stderr == f"--data_dir: '{other}' and 'real' are one directory\n"
-    for other in ("./new", "new/", "real/../new", scratch / "new"):
-        missing = subprocess.run(
-            [BUILD / "bench/article_bench", f"--data_dir=new,{other}", *SMALL],
-            capture_output=True, text=True, check=False, cwd=scratch, timeout=60,
-        )  # fmt: skip
-        assert missing.returncode == 1
-        assert missing.stderr == f"--data_dir: '{other}' and 'new' are one directory\n"
+        assert done.stderr == f"--data_dir: '{other}' and '{one}' are one directory\n"
 
 
 def test_two_runs_that_name_them_in_another_order_both_end(scratch):
@@ -148,20 +133,12 @@ def test_two_runs_that_name_them_in_another_order_both_end(scratch):
                 process.wait()
 
 
-def test_directory_in_memory_has_warm_rows_beside_a_disks(scratch):
-    memory = pathlib.Path("/dev/shm")
-    if not os.access(memory, os.W_OK):
-        pytest.skip("no /dev/shm to write to")
-    directory = memory / f"pagestall-test-{os.getpid()}"
-    try:
-        flags = [f"--data_dir={scratch / 'disk'},{directory}", *SMALL]
-        article = Binary("article_bench", scratch, flags)
-        done, report = article.run_to_json("--benchmark_filter=exec:seq/io:mmap")
-        assert done.returncode == 0, done.stdout + done.stderr
-        failed = [run for run in report["benchmarks"] if run.get("error_occurred")]
-        assert len(report["benchmarks"]) == 4
-        assert len(failed) == 1
-        assert "/cache:cold/dir:pagestall_test_" in failed[0]["run_name"]
-        assert failed[0]["error_message"].startswith("not available here: ")
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
+def test_directory_in_memory_has_warm_rows_beside_a_disks(scratch, in_memory):
+    flags = [f"--data_dir={scratch / 'disk'},{in_memory}", *SMALL]
+    article = Binary("article_bench", scratch, flags)
+    done, report = article.run_to_json("--benchmark_filter=exec:seq/io:mmap")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (failed,) = [run for run in report["benchmarks"] if run.get("error_occurred")]
+    assert len(report["benchmarks"]) == 4
+    assert "/cache:cold/dir:pagestall_test_" in failed["run_name"]
+    assert failed["error_message"].startswith("not available here: ")

@@ -12,7 +12,8 @@ import subprocess
 import pytest
 
 import forbid
-from conftest import BUILD, ROOT, SMALL, Binary, scratch_directory, unsanitized
+from conftest import BUILD, ROOT, Binary, finished, iterations, scratch_directory, small
+from conftest import unsanitized
 
 RING = "/io:(uring|uring_direct|uncached|mmap_awaited)/"
 THREAD = "exec:threads/|exec:async/io:(read|read_nowait|mmap_pool|mmap_gated|mmap_populate_pool)/"
@@ -117,25 +118,16 @@ def errors(report):
     """{row: what it said, or None}, of the first repetition: later ones need not be run."""
     return {
         run["run_name"]: run.get("error_message")
-        for run in report["benchmarks"]
-        if run["run_type"] == "iteration" and run["repetition_index"] == 0
+        for run in iterations(report)
+        if run["repetition_index"] == 0
     }
-
-
-def binary(name, scratch, *flags):
-    return Binary(name, scratch, [f"--data_dir={scratch / 'data'}", *SMALL, *flags])
-
-
-@pytest.fixture
-def remedies(scratch):
-    return binary("remedies_bench", scratch)
 
 
 @pytest.fixture(scope="module")
 def missing():
     """The rows that cannot run on this machine anyway."""
     with scratch_directory() as directory:
-        done, report = binary("remedies_bench", directory).run_to_json()
+        done, report = small("remedies_bench", directory).run_to_json()
     said = {row: error for row, error in errors(report).items() if error}
     for row, error in said.items():
         assert error.startswith("not available here"), row
@@ -197,7 +189,7 @@ def test_page_cache_that_may_not_be_seen_is_a_line_with_an_advice(article):
 def test_nothing_is_measured_where_cpu_time_is_hidden(scratch, name):
     forbidden = lambda: forbid.calls(getrusage=errno.EPERM)  # noqa: E731
     skip_unless_possible(forbidden)
-    done, report = binary(name, scratch, "--benchmark_filter=mmap/cache:cold|load").run_to_json(
+    done, report = small(name, scratch, "--benchmark_filter=mmap/cache:cold|load").run_to_json(
         preexec_fn=forbidden
     )
     assert done.returncode == 3
@@ -233,7 +225,7 @@ def test_drop_caches_is_needed_by_who_asks_for_it(remedies):
     ],
 )  # fmt: skip
 def test_every_limit_of_open_files_gives_results_or_says_that_it_is_met(scratch, name, flags):
-    one = binary(name, scratch, *flags)
+    one = small(name, scratch, *flags)
     first = one.run()
     assert first.returncode == 0, first.stdout + first.stderr
     for most in range(5, 65):
@@ -288,15 +280,12 @@ def test_some_of_the_threads_are_not_enough(scratch, four_tasks):
 
 
 def test_service_without_a_loopback_is_not_available(scratch):
-    tenant = binary("tenant_bench", scratch, "--alone_ms=1", "--benchmark_filter=p99/.*/load")
+    tenant = small("tenant_bench", scratch, "--alone_ms=1", "--benchmark_filter=p99/.*/load")
     try:
         subprocess.run(["unshare", "-n", "true"], check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError) as error:
         pytest.skip(f"no network of its own can be had here: {error}")
-    done = subprocess.run(
-        ["unshare", "-n", tenant.path, *tenant.flags, "--benchmark_format=json"],
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+    done = finished("unshare", "-n", tenant.path, *tenant.flags, "--benchmark_format=json")
     assert done.returncode == 3
     for row, error in errors(json.loads(done.stdout)).items():
         assert error == (
@@ -308,7 +297,7 @@ def test_service_without_a_loopback_is_not_available(scratch):
 def test_service_without_a_thread_for_its_client_is_an_error(scratch):
     forbidden, _, _ = FORBIDDEN["threads"]
     skip_unless_possible(forbidden)
-    tenant = binary("tenant_bench", scratch, "--alone_ms=1")
+    tenant = small("tenant_bench", scratch, "--alone_ms=1")
     done, report = tenant.run_to_json(
         "--benchmark_filter=p99/.*/(load|io:mmap/)", preexec_fn=forbidden
     )
@@ -357,11 +346,9 @@ def test_warm_rows_say_that_the_dataset_does_not_fit_memory_and_cold_rows_run(sc
     if subprocess.run([*with_memory, "true"], capture_output=True).returncode != 0:
         pytest.skip("no memory control group can be made here")
     out = scratch / "run.json"
-    done = subprocess.run(
-        [*with_memory, BUILD / "bench/article_bench", f"--data_dir={scratch / 'data'}",
-         "--files=2", "--file_mib=72", "--benchmark_filter=exec:(seq|async)/io:read",
-         f"--benchmark_out={out}"],
-        capture_output=True, text=True, timeout=300,
+    done = finished(
+        *with_memory, BUILD / "bench/article_bench", f"--data_dir={scratch / 'data'}", "--files=2",
+        "--file_mib=72", "--benchmark_filter=exec:(seq|async)/io:read", f"--benchmark_out={out}",
     )  # fmt: skip
     report = json.loads(out.read_text())
     assert report["context"]["memory_limit_mib"] == "128"
@@ -389,10 +376,7 @@ def test_slowfs_without_fuse_says_so(scratch):
     (scratch / "files").mkdir()
     (scratch / "files/one").write_text("1")
     (scratch / "mounted").mkdir()
-    done = subprocess.run(
-        [slowfs, scratch / "files", scratch / "mounted"], preexec_fn=hide_devices,
-        capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+    done = finished(slowfs, scratch / "files", scratch / "mounted", preexec_fn=hide_devices)
     assert done.returncode == 3
     assert done.stderr.startswith("mount on '")
     assert "/dev/fuse" in done.stderr

@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("hypothesis")
 
-from conftest import BENCHES, BUILD
+from conftest import BENCHES, BUILD, finished
 from fuzzing import budget
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -36,9 +36,7 @@ VALUES = (TEXTS.map(str.encode) | st.binary(max_size=30)).map(
 @functools.cache
 def flags(name):
     """Of a binary's help: its own and Google Benchmark's."""
-    told = subprocess.run(
-        [BUILD / "bench" / name, "--help"], capture_output=True, text=True, check=True
-    ).stdout
+    told = finished(BUILD / "bench" / name, "--help", check=True).stdout
     return sorted(set(re.findall(r"(?:^  |\[)--(\w+)=", told, re.M)) - NOT_TRIED)
 
 

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from conftest import BUILD, SMALL, wait_until
+from conftest import BUILD, SMALL, finished, wait_until
 
 ONE_ROW = "--benchmark_filter=exec:seq/io:read/cache:warm"
 FORMER = '{"former": 1}'
@@ -240,9 +240,7 @@ def test_first_process_of_a_container_ends_as_well(scratch):
     try:
         wait_until((scratch / "data/pagestall.manifest").exists, process)
         time.sleep(0.2)
-        children = subprocess.run(
-            ["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=True
-        )
+        children = finished("pgrep", "-P", str(process.pid), check=True)
         os.kill(int(children.stdout), signal.SIGTERM)
         assert process.wait(timeout=120) == 128 + signal.SIGTERM, stderr.read_text()
     finally:

@@ -14,7 +14,7 @@ import time
 import pytest
 
 import forbid
-from conftest import FILES, MIB, alter_unseen, refuse_constant, unsanitized
+from conftest import FILES, MIB, alter_unseen, finished, iterations, refuse_constant, unsanitized
 from in_place import NOBODY, article, make, needs_root, run, write
 
 PAGE = os.sysconf("SC_PAGESIZE")
@@ -413,7 +413,7 @@ def test_cpu_limit_and_what_it_costs_are_said(scratch):
         assert done.returncode == 0, done.stderr
     report = json.loads((scratch / "run.json").read_bytes())
     assert report["context"]["cpu_limit"] == "0.25"
-    rows = [row for row in report["benchmarks"] if row["run_type"] == "iteration"]
+    rows = iterations(report)
     assert all(row["throttled_ms"] >= 0 for row in rows)
     assert any(row["throttled_ms"] > 0 for row in rows)
 
@@ -426,10 +426,9 @@ def test_loop_device_that_caches_is_unknown_below(scratch, direct):
         file.truncate(64 << 20)
     try:
         subprocess.run(["mkfs.ext4", "-q", image], check=True, capture_output=True)
-        device = subprocess.run(
-            ["losetup", "-f", "--show", f"--direct-io={direct}", image], check=True,
-            capture_output=True, text=True,
-        ).stdout.strip()  # fmt: skip
+        device = finished(
+            "losetup", "-f", "--show", f"--direct-io={direct}", image, check=True
+        ).stdout.strip()
     except (OSError, subprocess.CalledProcessError) as error:
         pytest.skip(f"no loop device here: {error}")
     try:

@@ -4,13 +4,13 @@ import os
 
 import pytest
 
-from conftest import SMALL, Binary
+from conftest import small
 
 
 @pytest.fixture
 def questions(scratch):
     # Blocks of 4 MiB are what a share of the dataset is made of.
-    return Binary("questions_bench", scratch, [f"--data_dir={scratch / 'data'}", *SMALL, "--file_mib=16"])
+    return small("questions_bench", scratch, "--file_mib=16")
 
 
 def rows(report):

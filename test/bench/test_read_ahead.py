@@ -8,7 +8,8 @@ import subprocess
 
 import pytest
 
-from conftest import BUILD, DATASET_BENCHES, NOTHING_MEASURED, SMALL, Binary, wait_until
+from conftest import BUILD, DATASET_BENCHES, NOTHING_MEASURED, SMALL, Binary, finished, iterations
+from conftest import wait_until
 
 NOBODY = 65534
 
@@ -55,10 +56,9 @@ def on_disk(disk, scratch):
 
 
 def rows(binary, *flags):
-    return subprocess.run(
-        [BUILD / "bench" / binary, "--benchmark_list_tests", *flags],
-        capture_output=True, text=True, check=True, timeout=60,
-    ).stdout.splitlines()  # fmt: skip
+    return finished(
+        BUILD / "bench" / binary, "--benchmark_list_tests", *flags, check=True
+    ).stdout.splitlines()
 
 
 @pytest.mark.parametrize("binary", DATASET_BENCHES)
@@ -102,7 +102,7 @@ def test_rows_read_with_their_own_read_ahead(on_disk):
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
-    runs = [run for run in report["benchmarks"] if run["run_type"] == "iteration"]
+    runs = iterations(report)
     assert len(runs) == 8
     for run in runs:
         touched_pct = 100 * 4096 / 131072
@@ -180,18 +180,11 @@ def test_rows_say_that_it_may_not_be_changed(on_disk, disk, scratch):
         assert "Permission denied; only root may change" in run["error_message"]
 
 
-def test_rows_say_that_there_is_none(scratch):
-    memory = pathlib.Path("/dev/shm")
-    if not os.access(memory, os.W_OK):
-        pytest.skip("no /dev/shm to write to")
-    directory = memory / f"pagestall-test-{os.getpid()}"
-    article = Binary("article_bench", scratch, [f"--data_dir={directory}", *SMALL])
-    try:
-        done, report = article.run_to_json(
-            "--read_ahead_kib=64", "--benchmark_filter=exec:seq/.*cache:warm"
-        )
-        assert done.returncode == 3
-        for run in report["benchmarks"]:
-            assert run["error_message"].startswith("not available here: read-ahead of '")
-    finally:
-        subprocess.run(["rm", "-rf", directory], check=True)
+def test_rows_say_that_there_is_none(scratch, in_memory):
+    article = Binary("article_bench", scratch, [f"--data_dir={in_memory}", *SMALL])
+    done, report = article.run_to_json(
+        "--read_ahead_kib=64", "--benchmark_filter=exec:seq/.*cache:warm"
+    )
+    assert done.returncode == 3
+    for run in report["benchmarks"]:
+        assert run["error_message"].startswith("not available here: read-ahead of '")

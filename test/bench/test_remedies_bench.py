@@ -3,28 +3,17 @@
 import errno
 import os
 
-import pytest
-
 import forbid
-from conftest import SANITIZED, SMALL, Binary
+from conftest import SANITIZED, iterations
 
 # Threads that may count as well: a sanitizer's own, which works now and then.
 OTHERS = (0, 1) if SANITIZED else (0,)
 
 
-@pytest.fixture
-def remedies(scratch):
-    return Binary("remedies_bench", scratch, [f"--data_dir={scratch / 'data'}", *SMALL])
-
-
-def repetitions(report):
-    return [run for run in report["benchmarks"] if run["run_type"] == "iteration"]
-
-
 def test_every_row_says_what_it_costs(remedies):
     done, report = remedies.run_to_json("--benchmark_repetitions=2")
     assert done.returncode == 0, done.stdout + done.stderr
-    for run in repetitions(report):
+    for run in iterations(report):
         if run.get("error_occurred"):
             assert run["error_message"].startswith("not available here: ")
             continue
@@ -43,6 +32,6 @@ def test_what_else_fails_still_fails_the_run(remedies):
         "--benchmark_filter=io:uring/", preexec_fn=lambda: forbid.calls(io_uring_setup=errno.ENOMEM)
     )
     assert done.returncode == 1
-    assert len(repetitions(report)) == 2
-    for run in repetitions(report):
+    assert len(iterations(report)) == 2
+    for run in iterations(report):
         assert run["error_message"].startswith(f"io_uring_setup: {os.strerror(errno.ENOMEM)}; ")

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 import forbid
-from conftest import BUILD, ROOT, SMALL, Binary, unsanitized
+from conftest import BUILD, ROOT, SMALL, Binary, finished, unsanitized
 from in_place import NOBODY, needs_root
 
 sys.path.insert(0, str(ROOT / "tools"))
@@ -44,6 +44,22 @@ def test_flag_of_the_library_that_would_end_a_run_is_refused(article, flag):
     assert done.stderr == f"{flag}: {REFUSED[flag]}\n"
     assert done.stdout == ""
     assert not list(article.directory.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "flags"),
+    [("kernel", ["mib=0", "mib=9000000000"]),
+     ("lookup", ["lookups=0", "lookups=-1", "coroutines=0", "coroutines=5000", "files=0"]),
+     ("stall", ["baseline_ms=0", "baseline_ms=99999999"]),
+     ("tenant", ["rate=0", "rate=1000001", "request_bytes=0", "alone_ms=0"])],
+)  # fmt: skip
+def test_number_that_makes_no_sense_is_refused_with_the_range(scratch, name, flags):
+    for flag in flags:
+        done = finished(BUILD / f"bench/{name}_bench", f"--{flag}", cwd=scratch)
+        assert done.returncode == 1
+        (line,) = done.stderr.splitlines()
+        assert line.startswith(f"--{flag}: must be from 1 to ")
+        assert not list(scratch.iterdir())
 
 
 @pytest.mark.parametrize("variable", ["BENCHMARK_FORMAT", "BENCHMARK_OUT_FORMAT"])
@@ -181,10 +197,7 @@ def test_what_is_printed_goes_to_no_other_file_where_there_is_no_device(article,
         hide_devices()
         os.close(1)
 
-    done = subprocess.run(
-        [article.path, *article.flags, ROW], preexec_fn=close, stderr=subprocess.PIPE, text=True,
-        check=False, timeout=120,
-    )  # fmt: skip
+    done = finished(article.path, *article.flags, ROW, stdout=None, preexec_fn=close)
     assert done.returncode == 1
     assert done.stderr.endswith(
         "write standard output: the report is incomplete; is the disk full?\n"
@@ -261,10 +274,7 @@ def test_reader_who_goes_away_takes_no_report_with_him(article, scratch):
     read, write = os.pipe()
     os.close(read)
     with open(write, "w", encoding="utf-8") as pipe:
-        done = subprocess.run(
-            [article.path, *article.flags, ROW, f"--benchmark_out={out}"],
-            stdout=pipe, stderr=subprocess.PIPE, text=True, check=False, timeout=60,
-        )  # fmt: skip
+        done = finished(article.path, *article.flags, ROW, f"--benchmark_out={out}", stdout=pipe)
     assert done.returncode == 1
     assert done.stderr.startswith("write standard output: ")
     assert rows_of(out.read_text()) == THE_ROW
@@ -272,10 +282,7 @@ def test_reader_who_goes_away_takes_no_report_with_him(article, scratch):
 
 def test_outputs_that_cannot_be_written_fail(article):
     with open("/dev/full", "w", encoding="utf-8") as full:
-        done = subprocess.run(
-            [article.path, *article.flags, ROW, "--benchmark_out=/dev/full"],
-            stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60,
-        )  # fmt: skip
+        done = finished(article.path, *article.flags, ROW, "--benchmark_out=/dev/full", stdout=full)
     assert done.returncode == 1
     assert "write standard output: " in done.stderr
     assert "write '/dev/full': " in done.stderr
@@ -289,10 +296,10 @@ def test_closed_standard_output_is_an_error_and_no_other_file_is_written(article
         for fd in closed:
             os.close(fd)
 
-    done = subprocess.run(
-        [article.path, *article.flags, ROW, f"--benchmark_out={out}"], preexec_fn=close,
-        stdin=subprocess.DEVNULL, stderr=None if 2 in closed else subprocess.PIPE,
-        text=True, check=False, timeout=120,
+    done = finished(
+        article.path, *article.flags, ROW, f"--benchmark_out={out}",
+        stdout=None, preexec_fn=close, stdin=subprocess.DEVNULL,
+        stderr=None if 2 in closed else subprocess.PIPE,
     )  # fmt: skip
     assert done.returncode == 1
     if 2 not in closed:
@@ -315,9 +322,7 @@ def test_what_is_said_of_a_flag_is_one_line_of_text(scratch):
     ):
         if not (BUILD / program).exists():
             continue
-        done = subprocess.run(
-            [BUILD / program, *flags], capture_output=True, text=True, check=False, timeout=60
-        )
+        done = finished(BUILD / program, *flags)
         assert done.returncode != 0
         (line,) = done.stderr.splitlines()
         assert r"a\033[31m\nb" in line

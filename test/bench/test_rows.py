@@ -2,11 +2,10 @@
 
 import dataclasses
 import re
-import subprocess
 
 import pytest
 
-from conftest import BUILD, EMULATOR, ROOT
+from conftest import BUILD, EMULATOR, ROOT, finished
 
 # In this order in a name, as far as a row has them.
 AXES = [
@@ -57,10 +56,9 @@ FAMILIES = {
 
 
 def listed(binary, scratch):
-    return subprocess.run(
-        [*EMULATOR, BUILD / "bench" / binary, "--benchmark_list_tests"],
-        capture_output=True, text=True, check=True, cwd=scratch,
-    ).stdout  # fmt: skip
+    return finished(
+        *EMULATOR, BUILD / "bench" / binary, "--benchmark_list_tests", check=True, cwd=scratch
+    ).stdout
 
 
 def golden(binary):

@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from conftest import BUILD, FILES, SMALL, refuse_constant
+from conftest import BUILD, FILES, SMALL, iterations, refuse_constant
 from in_place import NOBODY, ROW, article, make, needs_root, run
 
 CHANGES = {
@@ -70,7 +70,7 @@ def test_file_that_changes_during_a_run_is_named_and_made_anew_by_the_next(scrat
     with stopped_between_repetitions(place, repetitions, nobody=nobody) as process:
         change(place / f"data/pagestall-{FILES - 1}.bin")
     report = json.loads((place / "run.json").read_bytes(), parse_constant=refuse_constant)
-    runs = [row for row in report["benchmarks"] if row["run_type"] == "iteration"]
+    runs = iterations(report)
     errors = [row["error_message"] for row in runs if "error_message" in row]
     assert process.returncode == 1
     assert len(runs) == repetitions

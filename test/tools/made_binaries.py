@@ -72,6 +72,13 @@ class Made:
         path.chmod(0o755)
         return path
 
+    def pair(self, factor=1, times=None, **more):
+        """A, which takes FLAT or `times`, and B, which takes `factor` times as long."""
+        return [
+            self.binary(side, timed([slower * one for one in times or FLAT]), **more)
+            for side, slower in (("a", 1), ("b", factor))
+        ]
+
     def ab(self, *words, db=True):
         env = os.environ | ({"PAGESTALL_DB": str(self.db)} if db else {})
         return pagestall("ab", *map(str, words), env=env)

@@ -34,6 +34,5 @@ class Place:
 
 
 @pytest.fixture
-def place(scratch, monkeypatch):
-    monkeypatch.delenv("PAGESTALL_DB", raising=False)
+def place(scratch):
     return Place(scratch)

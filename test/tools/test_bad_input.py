@@ -16,7 +16,7 @@ import sys
 import forbid
 import in_process
 import pytest
-from conftest import ROOT
+from conftest import ROOT, finished
 from made_runs import CONTEXT, ROW, repetitions
 from readers import COMMANDS, SAVED, is_control
 
@@ -190,10 +190,7 @@ def test_what_is_no_file_is_one_line_and_nothing_is_written(place, command, name
 
 
 def run_by_permissions(name, *words):
-    return subprocess.run(
-        [ROOT / "tools" / name, *words], preexec_fn=forbid.override_permissions,
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    return finished(ROOT / "tools" / name, *words, preexec_fn=forbid.override_permissions)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -215,7 +212,8 @@ def test_what_is_huge_is_one_short_line(place):
 READS_IN_LITTLE_MEMORY = """
 import resource, sys
 sys.path.insert(0, sys.argv[1])
-from pagestall_tools.runs import BadInput, read
+from pagestall_tools.bad_input import BadInput
+from pagestall_tools.runs import read
 resource.setrlimit(resource.RLIMIT_AS, (64 << 20, 64 << 20))
 try:
     read(sys.argv[2])
@@ -227,15 +225,12 @@ except BadInput as error:
 def test_memory_that_does_not_suffice_is_said(place):
     path = place.directory / "run.json"
     path.write_text('{"benchmarks": [], "a": "' + "a" * 50_000_000 + '"}')
-    done = subprocess.run(
-        [sys.executable, "-B", "-c", READS_IN_LITTLE_MEMORY, ROOT / "tools", path],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = finished(sys.executable, "-B", "-c", READS_IN_LITTLE_MEMORY, ROOT / "tools", path)
     assert (done.stdout, done.stderr) == (
         f"read '{path}': too large for the memory that there is\n", ""
     )
     path.write_text('{"benchmarks": []}')
-    small = subprocess.run(done.args, capture_output=True, text=True, check=False)
+    small = finished(*done.args)
     assert "memory" not in small.stdout + small.stderr
 
 

@@ -11,10 +11,9 @@ from conftest import ROOT
 sys.path.insert(0, str(ROOT / "tools"))
 
 from pagestall_tools.comparison import compare as module  # noqa: E402
-from pagestall_tools.comparison.compare import (  # noqa: E402
-    benjamini_hochberg, compare, compare_pairs,
-)  # fmt: skip
-from pagestall_tools.comparison.verdict_table import print_verdicts  # noqa: E402
+from pagestall_tools.comparison.compare import benjamini_hochberg, compare  # noqa: E402
+from pagestall_tools.comparison.compare import compare_pairs  # noqa: E402
+from pagestall_tools.comparison.printed_verdicts import print_verdicts  # noqa: E402
 
 ROW = (
     "scan/exec:{}/io:read/cache:warm/buffer_kib:64"
@@ -247,10 +246,3 @@ def test_table_shows_slower_rows_first_in_a_hundred_columns():
     few = next(index for index, line in enumerate(lines) if "exec:few/" in line)
     assert " 3/4 " in lines[few]
     assert lines[few + 1].strip() == "needs 6 repetitions on each side"
-
-
-def test_control_characters_in_a_name_are_shown_and_do_nothing():
-    out = io.StringIO()
-    print_verdicts(compare({"a\x1b[2Jb\ud800": (steps(1), steps(1))}), out)
-    assert "\x1b" not in out.getvalue()
-    assert "a\\x1b[2Jb\\ud800" in out.getvalue()

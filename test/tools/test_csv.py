@@ -3,12 +3,11 @@
 import csv
 import io
 import os
-import stat
 import subprocess
 
 import pytest
 
-from conftest import ROOT
+from conftest import ROOT, finished
 from made_runs import CONTEXT, ROW, failure, pagestall, repetitions, write_run
 
 MMAP = ROW.format("async", "mmap", "cold")
@@ -208,24 +207,8 @@ def test_output_file_is_what_standard_output_would_be(scratch):
     assert {one.name for one in scratch.iterdir()} == {"run.json", "run.csv"}
 
 
-def test_link_stays_a_link_and_a_device_a_device(scratch):
-    path = write_run(scratch / "run.json", repetitions(MMAP, [1.5]))
-    link, pipe = scratch / "link.csv", scratch / "pipe"
-    link.symlink_to("target.csv")
-    assert pagestall("csv", path, "-o", link).returncode == 0
-    assert link.is_symlink() and (scratch / "target.csv").read_text().startswith('"row",')
-    os.mkfifo(pipe)
-    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE, text=True) as reader:
-        assert pagestall("csv", path, "-o", pipe).returncode == 0
-        assert reader.communicate(timeout=60)[0] == (scratch / "target.csv").read_text()
-    assert stat.S_ISFIFO(pipe.stat().st_mode)
-
-
 def refused(*words, stdout=subprocess.PIPE):
-    done = subprocess.run(
-        [ROOT / "tools/pagestall", "csv", *words], stdout=stdout, stderr=subprocess.PIPE, text=True,
-        check=False,
-    )  # fmt: skip
+    done = finished(ROOT / "tools/pagestall", "csv", *words, stdout=stdout)
     assert done.returncode == 2
     assert not done.stdout
     return done.stderr
@@ -245,8 +228,7 @@ def test_what_cannot_be_written_is_one_clear_line(scratch):
 
 def test_reader_may_stop_early(scratch):
     path = write_run(scratch / "run.json", repetitions(MMAP, [1.5] * 5000))
-    done = subprocess.run(
-        ["sh", "-c", '"$0" csv "$1" | head -n 1', ROOT / "tools/pagestall", path],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+    done = finished(
+        "sh", "-c", '"$0" csv "$1" | head -n 1', ROOT / "tools/pagestall", path, check=True
+    )
     assert done.stdout.startswith('"row","family",') and done.stderr == ""

@@ -4,11 +4,10 @@ import contextlib
 import os
 import resource
 import sqlite3
-import subprocess
 
 import forbid
 import pytest
-from conftest import ROOT
+from conftest import ROOT, finished
 from made_history import (
     ASYNC, added, execute, history, made_run, made_runs, one_line, opened,
 )  # fmt: skip
@@ -74,8 +73,7 @@ class Damaged:
 
 
 @pytest.fixture
-def damaged(scratch, monkeypatch):
-    monkeypatch.delenv("PAGESTALL_DB", raising=False)
+def damaged(scratch):
     return Damaged(scratch)
 
 
@@ -227,10 +225,7 @@ def test_what_is_no_file_is_one_line_for_every_command_and_nobody_waits(scratch)
     places = ((pipe, "not a file"), ("/dev/null", "not a file"), (directory, "Is a directory"))
     for db, says in places:
         for words in (["list"], ["plot", "."], ["gate", run], ["add", run]):
-            done = subprocess.run(
-                [ROOT / "tools/pagestall", "history", words[0], "--db", db, *words[1:]],
-                capture_output=True, text=True, check=False, timeout=60,
-            )  # fmt: skip
+            done = finished(ROOT / "tools/pagestall", "history", words[0], "--db", db, *words[1:])
             assert one_line(done) == f"error: open history '{db}': {says}\n"
     done = pagestall("gate", run, run, env=os.environ | {"PAGESTALL_DB": str(pipe)})
     assert one_line(done) == f"error: open history '{pipe}': not a file\n"
@@ -252,9 +247,8 @@ def test_history_that_has_no_room_to_grow_is_one_line_and_loses_nothing(damaged)
         damaged.directory / "large.json", *(repetitions(f"row/{one}", [1] * 9) for one in range(99))
     )
     size = damaged.db.stat().st_size
-    done = subprocess.run(
-        [ROOT / "tools/pagestall", "history", "add", "--db", damaged.db, run],
-        capture_output=True, text=True, check=False,
+    done = finished(
+        ROOT / "tools/pagestall", "history", "add", "--db", damaged.db, run,
         preexec_fn=lambda: forbid.limit(resource.RLIMIT_FSIZE, size),
     )  # fmt: skip
     error = one_line(done)
@@ -265,9 +259,9 @@ def test_history_that_has_no_room_to_grow_is_one_line_and_loses_nothing(damaged)
 
 def test_history_in_a_place_that_may_not_be_written_to_can_be_looked_at(damaged):
     def without_root(*words):
-        return subprocess.run(
-            [ROOT / "tools/pagestall", "history", words[0], "--db", damaged.db, *words[1:]],
-            capture_output=True, text=True, check=False, preexec_fn=forbid.override_permissions,
+        return finished(
+            ROOT / "tools/pagestall", "history", words[0], "--db", damaged.db, *words[1:],
+            preexec_fn=forbid.override_permissions,
         )  # fmt: skip
 
     damaged.directory.chmod(0o555)

@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from conftest import BUILD, FILES, MIB, ROOT, SMALL, wait_until
+from conftest import BUILD, FILES, MIB, ROOT, SMALL, finished, wait_until
 
 TOOL = ROOT / "tools/filesystems"
 MAKERS = ["mkfs.ext4", "mkfs.xfs", "mkfs.btrfs"]
@@ -41,7 +41,7 @@ def arguments(scratch, *flags):
 def assert_nothing_is_left(scratch, *but):
     assert sorted(path.name for path in scratch.iterdir()) == sorted(but)
     assert str(scratch) not in pathlib.Path("/proc/self/mountinfo").read_text()
-    loops = subprocess.run(["losetup", "--list"], capture_output=True, text=True, check=True)
+    loops = finished("losetup", "--list", check=True)
     assert str(scratch) not in loops.stdout
 
 
@@ -64,9 +64,8 @@ def endless(scratch, filesystems):
 
 @runs_here
 def test_every_file_system_has_its_rows(scratch):
-    done = subprocess.run(
-        arguments(scratch, "--benchmark_repetitions=2", "--benchmark_filter=exec:seq/io:(mmap|read)"),
-        capture_output=True, text=True, check=False, timeout=600,
+    done = finished(
+        *arguments(scratch, "--benchmark_repetitions=2", "--benchmark_filter=exec:seq/io:(mmap|read)"),
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     lines = [line.split() for line in done.stdout.splitlines()]
@@ -90,9 +89,7 @@ def test_read_ahead_of_each_of_them_can_be_set(scratch):
     command = arguments(
         scratch, "--filesystems=ext4,btrfs", "--benchmark_filter=exec:seq/io:mmap/cache:cold"
     )
-    done = subprocess.run(
-        [*command, "--read_ahead_kib=0,128"], capture_output=True, text=True, check=False, timeout=600
-    )
+    done = finished(*command, "--read_ahead_kib=0,128")
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads((scratch / "run.json").read_text())
     errors = [run["error_message"] for run in report["benchmarks"] if "error_message" in run]
@@ -115,20 +112,14 @@ def test_next_run_takes_away_what_a_killed_one_has_left(scratch):
         process.kill()
         process.wait()
     assert (scratch / "pagestall-filesystems/xfs.image").exists()
-    done = subprocess.run(
-        arguments(scratch, "--filesystems=xfs", "--benchmark_filter=exec:seq/io:mmap"),
-        capture_output=True, text=True, check=False, timeout=600,
-    )  # fmt: skip
+    done = finished(*arguments(scratch, "--filesystems=xfs", "--benchmark_filter=exec:seq/io:mmap"))
     assert done.returncode == 0, done.stdout + done.stderr
     assert_nothing_is_left(scratch, "run.json")
 
 
 @runs_here
 def test_run_that_fails_leaves_nothing(scratch):
-    done = subprocess.run(
-        arguments(scratch, "--filesystems=ext4", "--benchmark_filter=no_such_row"),
-        capture_output=True, text=True, check=False, timeout=600,
-    )  # fmt: skip
+    done = finished(*arguments(scratch, "--filesystems=ext4", "--benchmark_filter=no_such_row"))
     assert done.returncode == 1
     assert "no_such_row" in done.stderr
     assert_nothing_is_left(scratch)
@@ -136,10 +127,7 @@ def test_run_that_fails_leaves_nothing(scratch):
 
 @runs_here
 def test_disk_that_is_too_small_is_one_clear_line(scratch):
-    done = subprocess.run(
-        [TOOL, f"--dir={scratch}", "--", "--files=8", "--file_mib=100000000"],
-        capture_output=True, text=True, check=False, timeout=600,
-    )  # fmt: skip
+    done = finished(TOOL, f"--dir={scratch}", "--", "--files=8", "--file_mib=100000000")
     assert done.returncode == 1
     assert "MiB are free; make room, pass --dir" in done.stderr
     assert len(done.stderr.splitlines()) == 1
@@ -161,10 +149,7 @@ def test_directory_that_another_user_may_have_planted_is_refused(scratch, plante
         (work / "lock").symlink_to(precious)
         work.chmod(0o777 if planted == "open to all" else 0o755)
         os.chown(work, 65534 if planted == "another user's" else 0, 0)
-    done = subprocess.run(
-        [TOOL, f"--dir={scratch}", "--", "--files=8", "--file_mib=100000000"],
-        capture_output=True, text=True, check=False, timeout=600,
-    )  # fmt: skip
+    done = finished(TOOL, f"--dir={scratch}", "--", "--files=8", "--file_mib=100000000")
     assert done.returncode == 1
     assert done.stderr == (
         f"tools/filesystems: {work}: is not a directory of root's own, to which nobody else "
@@ -186,17 +171,8 @@ def test_directory_that_another_user_may_have_planted_is_refused(scratch, plante
     ],
 )
 def test_flags_that_make_no_sense_are_one_clear_line(scratch, flags, message):
-    done = subprocess.run(
-        [TOOL, f"--dir={scratch}", *flags], capture_output=True, text=True, check=False, timeout=60
-    )
+    done = finished(TOOL, f"--dir={scratch}", *flags)
     assert done.returncode == 1
     assert done.stderr.startswith(f"tools/filesystems: {message}")
     assert len(done.stderr.splitlines()) == 1
     assert not list(scratch.iterdir())
-
-
-def test_help_explains_it():
-    done = subprocess.run([TOOL, "--help"], capture_output=True, text=True, check=False)
-    assert done.returncode == 0
-    assert "usage: tools/filesystems" in done.stdout
-    assert "--dir=DIRECTORY" in done.stdout

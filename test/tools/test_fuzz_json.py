@@ -133,8 +133,7 @@ def answer(*words):
 
 
 @pytest.fixture
-def run(scratch, monkeypatch):
-    monkeypatch.delenv("PAGESTALL_DB", raising=False)
+def run(scratch):
     return scratch / "run.json"
 
 

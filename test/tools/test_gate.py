@@ -12,16 +12,12 @@ from made_runs import CONTEXT, ROW, failure, pagestall, repetitions, write_run
 sys.path.insert(0, str(ROOT / "tools"))
 
 from pagestall_tools import machine  # noqa: E402
+from pagestall_tools.comparison.differences import differences  # noqa: E402
 from pagestall_tools.history.opening import open_history  # noqa: E402
 
 READ = ROW.format("seq", "read", "warm")
 MMAP = ROW.format("seq", "mmap", "warm")
 COLD = ROW.format("seq", "read", "cold")
-
-
-@pytest.fixture(autouse=True)
-def no_history(monkeypatch):
-    monkeypatch.delenv("PAGESTALL_DB", raising=False)
 
 
 def measured(row, median, count=20, noise=0.02, **counters):
@@ -162,8 +158,8 @@ def test_runs_of_another_machine_build_or_dataset_are_refused(scratch, context, 
 
 def test_hidden_layers_of_two_containers_are_of_one_machine(scratch):
     below = [{**BELOW, "unknown_below": f"/{name}, which cannot be seen here"} for name in "ab"]
-    assert not machine.differences(*below)
-    assert machine.differences(below[0], BELOW)
+    assert not differences(*below)
+    assert differences(below[0], BELOW)
 
 
 def on_loop(device, disk="vda", file="/a.img", **context):
@@ -175,14 +171,14 @@ def on_loop(device, disk="vda", file="/a.img", **context):
 def test_number_of_a_loop_device_is_no_machine():
     for numbers in (("1", "2"), ("1p3", "12p3")):
         one, other = (on_loop(f"/dev/loop{number}") for number in numbers)
-        assert not machine.differences(one, other)
+        assert not differences(one, other)
         assert machine.machine_id(one) == machine.machine_id(other)
     keys = ("device", "disks_below", "unknown_below")
     one, other = (
         CONTEXT | {f"{key}_fast": on_loop(f"/dev/loop{number}")[key] for key in keys}
         for number in (1, 2)
     )
-    assert not machine.differences(one, other)
+    assert not differences(one, other)
 
 
 @pytest.mark.parametrize(
@@ -191,7 +187,7 @@ def test_number_of_a_loop_device_is_no_machine():
      on_loop("/dev/loop1p2"), on_loop("/dev/sda"), on_loop("/dev/loop2", filesystem="xfs")],
 )  # fmt: skip
 def test_loop_devices_of_two_disks_or_files_are_of_two_machines(other):
-    assert machine.differences(on_loop("/dev/loop1"), other)
+    assert differences(on_loop("/dev/loop1"), other)
 
 
 def test_loop_devices_of_two_disks_have_no_noise_in_common():
@@ -203,7 +199,7 @@ def test_loop_devices_of_two_disks_have_no_noise_in_common():
 @pytest.mark.parametrize("disk", ["", "unknown"])
 def test_loop_devices_are_told_by_their_numbers_where_nothing_says_what_is_below(disk):
     one, other = (on_loop(f"/dev/loop{number}", disk) for number in (1, 2))
-    assert "device: /dev/loop1 / /dev/loop2" in machine.differences(one, other)
+    assert "device: /dev/loop1 / /dev/loop2" in differences(one, other)
 
 
 @pytest.mark.parametrize(
@@ -213,7 +209,7 @@ def test_loop_devices_are_told_by_their_numbers_where_nothing_says_what_is_below
 )  # fmt: skip
 def test_other_devices_are_told_by_their_numbers(names):
     one, other = (CONTEXT | {"device": f"/dev/{name}", "disks_below": "vda"} for name in names)
-    assert machine.differences(one, other)
+    assert differences(one, other)
 
 
 def test_run_of_before_it_was_known_what_is_below_is_of_the_same_machine(scratch):
@@ -234,22 +230,6 @@ def test_what_changes_by_itself_is_no_other_machine(scratch):
     done = gate(scratch, *runs, **changing)
     assert done.returncode == 0
     assert "note" not in done.stdout
-
-
-def test_notes_what_casts_doubt(scratch):
-    runs = [measured(READ, 1)], [measured(READ, 1.0001)]
-    kernel = gate(scratch, *runs, kernel="Linux 6.19.1 x86_64")
-    assert kernel.returncode == 0
-    assert "note: kernel: Linux 6.18.5 x86_64 / Linux 6.19.1 x86_64" in kernel.stdout
-    busy = gate(scratch, *runs, load_avg=[9.5, 1, 1])
-    assert "note: the machine was busy before the contender: load 9.5, 2 CPUs" in busy.stdout
-    slowed = gate(scratch, *runs, slow_down="read:10")
-    assert "note: the contender was made with --slow_down=read:10" in slowed.stdout
-    other = gate(scratch, *runs, executable="/opt/questions_bench")
-    assert other.returncode == 0
-    assert "note: different binaries: article_bench / questions_bench" in other.stdout
-    debug = gate(scratch, *runs, "--anyway", build_type="Debug")
-    assert "note: the contender is a debug build" in debug.stdout
 
 
 @pytest.mark.parametrize("key", ["seed", "evict"])
@@ -358,20 +338,3 @@ def test_a_row_with_a_time_of_its_own_waits(scratch):
     stall = "stall_p99/exec:async/io:mmap/cache:cold/iterations:1/manual_time"
     done = gate(scratch, [measured(stall, 0.1)], [measured(stall, 0.15)])
     assert done.returncode == 2 and "within the noise of 100 %" in done.stdout
-
-
-def test_the_speed_of_the_cpu_is_taken_out_first(scratch):
-    chance = random.Random(1)
-
-    def made(seconds):
-        speeds = [chance.choice([1.0, 1.33]) for _ in range(20)]
-        times = [seconds * speed * chance.lognormvariate(0, 0.01) for speed in speeds]
-        return repetitions(READ, times, cpu_reference_us=[1000 * speed for speed in speeds])
-
-    baseline, contender = made(1.0), made(1.1)
-    assert gate(scratch, [baseline], [contender]).returncode == 1
-    without = [
-        [{key: value for key, value in one.items() if key != "cpu_reference_us"} for one in side]
-        for side in (baseline, contender)
-    ]
-    assert gate(scratch, [without[0]], [without[1]]).returncode == 2

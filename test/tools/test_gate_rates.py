@@ -1,11 +1,10 @@
 """tools/gate_rates on runs that are kept."""
 
 import json
-import subprocess
 
+import in_process
 import pytest
 
-from conftest import ROOT
 from made_runs import ROW, failure, write_run
 from test_gate import measured
 
@@ -28,10 +27,9 @@ def kept(scratch, slowed=1.1, third=1.0):
 
 
 def gate_rates(scratch, *words, binary="/bin/false"):
-    return subprocess.run(
-        [ROOT / "tools/gate_rates", f"--data_dir={scratch / 'data'}", f"--keep={scratch}",
-         "--runs=3", "--tries=2", f"--binary={binary}", *words],
-        capture_output=True, text=True, check=False,
+    return in_process.run(
+        "gate_rates", f"--data_dir={scratch / 'data'}", f"--keep={scratch}", "--runs=3",
+        "--tries=2", f"--binary={binary}", *words,
     )  # fmt: skip
 
 

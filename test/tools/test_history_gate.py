@@ -6,7 +6,7 @@ import re
 import statistics
 
 from made_history import (
-    ASYNC, SEQ, added, at, failed_run, history, made_run, made_runs, one_line, opened, times,
+    ASYNC, SEQ, added, at, failed_run, history, made_run, made_runs, one_line, opened,
 )  # fmt: skip
 from made_runs import failure, repetitions, write_run
 
@@ -180,30 +180,6 @@ def test_gate_leaves_out_runs_that_evicted_otherwise(scratch):
     assert "no earlier run" in one_line(history(db, "gate", made_run(scratch, 5)))
     added(db, *made_runs(scratch / "b", [1.0] * 3))
     assert history(db, "gate", made_run(scratch, 5)).returncode == 0
-
-
-def test_gate_shows_what_a_terminal_would_act_on(scratch):
-    db, text = scratch / "history.sqlite", "\x1b[2J\n"
-    row = f"scan/exec:{text}"
-    for number in range(3):
-        path = write_run(
-            scratch / f"{number}.json",
-            repetitions(row, times(1)),
-            [failure(f"{row}2", text)] if number < 2 else [],
-            **at(number), executable=text, kernel=f"Linux {text}{number} x86_64",
-        )  # fmt: skip
-        if number < 2:
-            added(db, path)
-    done = history(db, "gate", path)
-    assert done.returncode == 0
-    assert "\x1b" not in done.stdout
-    shown = r"\x1b[2J\n"
-    assert f"the last 2 runs of {shown} before it" in done.stdout
-    failed = f"failed in 2 earlier runs, left out of them: scan/exec:{shown}2: {shown}\n"
-    assert failed in done.stdout
-    added(db, path)
-    unknown = write_run(scratch / "b.json", repetitions("other", [1]), **at(9), executable=text)
-    assert f"no earlier run of {shown} with" in one_line(history(db, "gate", unknown))
 
 
 def test_threshold_that_is_none_is_one_line(scratch):

@@ -1,9 +1,7 @@
 """tools/pagestall history plot."""
 
 import filecmp
-import os
 import re
-import resource
 
 import pytest
 
@@ -127,21 +125,6 @@ def test_nothing_in_a_run_is_an_instruction_to_a_terminal_or_to_matplotlib(scrat
     assert len(done.stdout.splitlines()) == 2
     for suffix in (".png", ".pdf"):
         assert history(db, "plot", row, "-o", scratch / f"a{suffix}").returncode == 0
-
-
-def test_picture_that_was_there_stays_if_the_new_one_cannot_be_written(scratch):
-    db = scratch / "history.sqlite"
-    added(db, made_run(scratch, 0))
-    picture = scratch / "pictures/a.png"
-    picture.parent.mkdir()
-    picture.write_text("old")
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
-    done = history(db, "plot", "async", "-o", picture)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert one_line(done) == f"error: write '{picture}': File too large\n"
-    assert os.listdir(picture.parent) == ["a.png"]
-    assert picture.read_text() == "old"
 
 
 def test_plot_takes_one_row_and_lists_those_it_may_be(scratch):

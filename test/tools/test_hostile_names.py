@@ -2,10 +2,9 @@
 
 import os
 import shutil
-import subprocess
 
 import in_process
-from conftest import ROOT
+from conftest import ROOT, finished
 from made_history import history
 from made_pages import EVIL
 from made_runs import CONTEXT, ROW, failure, pagestall, repetitions, write_run
@@ -69,11 +68,10 @@ def test_terminal_finds_nothing_to_act_on_in_a_history(place):
     check_shown(history(place.db, "plot", ".", "-o", picture), 2)
 
 
-def test_terminal_finds_nothing_to_act_on_in_what_ab_ran(made, monkeypatch):
+def test_terminal_finds_nothing_to_act_on_in_what_ab_ran(made):
     rows = [*repetitions(READ, [1]), *repetitions(ROW.format(NAME, "read", "cold"), [1])]
     failed = failure(ROW.format("async", NAME, "cold"), TEXT)
     plan = {"code": 1, "context": CONTEXT | {"kernel": TEXT, "cpu_model": TEXT}}
-    monkeypatch.delenv("PAGESTALL_DB", raising=False)
     a = made.binary("a", [[*rows, failed]], **plan)
     b = made.binary("b", [[*rows, failed]], **plan | {"context": CONTEXT})
     check_shown(made.ab(a, b, "--rounds=6", db=False), 0, 2)
@@ -101,9 +99,6 @@ def test_locale_may_lack_what_is_shown(place):
     run = write_run(place.directory / "run.json", rows)
     env = os.environ | {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
     for words in (["table", run], ["pagestall", "gate", run, run]):
-        done = subprocess.run(
-            [ROOT / "tools" / words[0], *words[1:]], capture_output=True, text=True, check=False,
-            env=env,
-        )  # fmt: skip
+        done = finished(ROOT / "tools" / words[0], *words[1:], env=env)
         assert (done.returncode, done.stderr) == (0, "")
         assert r"gr\xfcn" in done.stdout

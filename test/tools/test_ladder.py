@@ -104,84 +104,61 @@ def test_advice_is_the_fastest_warm_of_the_fastest_cold(scratch):
     assert text.endswith("warm it is clear of the next of those, io:uring (0.2 s).")
 
 
-def test_advice_that_is_fastest_cold_names_the_next(scratch):
-    text = advice(
-        scratch,
-        scans("async/mmap", HAZARD),
-        scans("async/mmap_awaited", (500, 50, 1, 0)),
-        scans("async/uring", (600, 20, 1, 0)),
-    )
-    assert text.startswith("Advice for this machine: io:mmap_awaited. ")
-    assert text.endswith("Cold it is clear of the next remedy, io:uring (0.6 s).")
+FEW = (0, 1, -1, 2)
+NOT_QUIET = "No advice for this machine: there is no remedy whose stall p99 "
+TOO_FEW = "No advice for this machine: it takes 5 repetitions of async mmap "
+ADVICE = {
+    "fastest cold": (
+        [scans("async/mmap_awaited", (500, 50, 1, 0)), scans("async/uring", (600, 20, 1, 0))],
+        "Advice for this machine: io:mmap_awaited. ",
+        "Cold it is clear of the next remedy, io:uring (0.6 s).",
+    ),
+    "only quiet one": (
+        [scans("async/uring", (2000, 50, 1, 0)), scans("async/read", (500, 50, 890, 690))],
+        "Advice for this machine: io:uring. Cold io:uring takes 2 s (2.00 of ",
+        "No other remedy is as quiet.",
+    ),
+    "two within the noise of each other": (
+        [scans("async/mmap_awaited", (500, 50, 1, 0)), scans("async/mmap_pool", (501, 50.5, 1, 0)),
+         scans("async/uring", (600, 50, 1, 0))],
+        "Advice for this machine: io:mmap_awaited or io:mmap_pool. ",
+        "Cold and warm, these are within the noise of each other.",
+    ),
+    "it stalls": ([scans("async/uring", (500, 50, 240, 0))], NOT_QUIET, ""),
+    "it blocks": ([scans("async/uring", (500, 50, 3, 200))], NOT_QUIET, ""),
+    "its stalls are noise": (
+        [scans("async/uring", (500, 50, 180, 0), noise=(0, 90, 0, 80, 5))], NOT_QUIET, "",
+    ),
+    "cold times are noise": (
+        [scans("async/uring", (500, 50, 1, 0)),
+         scans("async/read", (600, 20, 1, 0), noise=(-20, -10, 300, 0, 400))],
+        "No advice for this machine: warm, io:read is the fastest remedy, ",
+        "times as long as io:uring.",
+    ),
+    "few repetitions of it": ([scans("async/uring", (500, 50, 1, 0), noise=FEW)], TOO_FEW, ""),
+    "blocked time is unknown": (
+        [[{key: run[key] for key in run if key != "blocked_ms"}
+          for run in scans("async/uring", (500, 50, 1, 0))]],
+        TOO_FEW, "",
+    ),
+}  # fmt: skip
 
 
-def test_only_quiet_remedy_is_the_advice(scratch):
-    remedies = scans("async/uring", (2000, 50, 1, 0)), scans("async/read", (500, 50, 890, 690))
+@pytest.mark.parametrize("name", ADVICE)
+def test_advice_is_as_sure_as_the_noise_allows(scratch, name):
+    remedies, begin, end = ADVICE[name]
     text = advice(scratch, scans("async/mmap", HAZARD), *remedies)
-    assert text.startswith("Advice for this machine: io:uring. Cold io:uring takes 2 s (2.00 of ")
-    assert text.endswith("No other remedy is as quiet.")
+    assert text.startswith(begin) and text.endswith(end), text
 
 
-def test_remedies_within_the_noise_of_each_other_are_both_advised(scratch):
-    text = advice(
-        scratch,
-        scans("async/mmap", HAZARD),
-        scans("async/mmap_awaited", (500, 50, 1, 0)),
-        scans("async/mmap_pool", (501, 50.5, 1, 0)),
-        scans("async/uring", (600, 50, 1, 0)),
-    )
-    assert text.startswith("Advice for this machine: io:mmap_awaited or io:mmap_pool. ")
-    assert text.endswith("Cold and warm, these are within the noise of each other.")
-
-
-def test_no_advice_where_no_remedy_is_clearly_quiet(scratch):
-    for remedy in (
-        scans("async/uring", (500, 50, 240, 0)),
-        scans("async/uring", (500, 50, 3, 200)),
-        scans("async/uring", (500, 50, 180, 0), noise=(0, 90, 0, 80, 5)),
-    ):
-        text = advice(scratch, scans("async/mmap", HAZARD), remedy)
-        assert text.startswith("No advice for this machine: there is no remedy whose stall p99 ")
-
-
-def test_no_advice_where_the_hazard_does_not_show(scratch):
-    text = advice(
-        scratch,
-        scans("async/mmap", (1000, 40, 900, 0)),
-        scans("async/uring", (500, 50, 3, 0)),
-    )
-    assert text.startswith("No advice for this machine: there is no remedy whose stall p99 ")
-
-
-def test_no_advice_where_cold_times_are_noise(scratch):
-    text = advice(
-        scratch,
-        scans("async/mmap", HAZARD),
-        scans("async/uring", (500, 50, 1, 0)),
-        scans("async/read", (600, 20, 1, 0), noise=(-20, -10, 300, 0, 400)),
-    )
-    assert text.startswith("No advice for this machine: warm, io:read is the fastest remedy, ")
-    assert text.endswith("times as long as io:uring.")
-
-
-@pytest.mark.parametrize("short", ["async/mmap", "async/uring"])
-def test_no_advice_from_few_repetitions(scratch, short):
-    text = advice(
-        scratch,
-        *(
-            scans(source, figures, noise=(0, 1, -1, 2) if source == short else (0, 1, -1, 2, 3))
-            for source, figures in (("async/mmap", HAZARD), ("async/uring", (500, 50, 1, 0)))
-        ),
-    )
-    assert text.startswith("No advice for this machine: it takes 5 repetitions of async mmap ")
-
-
-def test_no_advice_where_blocked_time_is_unknown(scratch):
-    remedy = scans("async/uring", (500, 50, 1, 0))
-    for run in remedy:
-        run.pop("blocked_ms", None)
-    text = advice(scratch, scans("async/mmap", HAZARD), remedy)
-    assert text.startswith("No advice for this machine: it takes 5 repetitions of async mmap ")
+@pytest.mark.parametrize(
+    ("hazard", "begin"),
+    [(scans("async/mmap", (1000, 40, 900, 0)), NOT_QUIET),
+     (scans("async/mmap", HAZARD, noise=FEW), TOO_FEW)],
+    ids=["does not show", "few repetitions"],
+)  # fmt: skip
+def test_no_advice_where_the_hazard_is_not_known_to_be_one(scratch, hazard, begin):
+    assert advice(scratch, hazard, scans("async/uring", (500, 50, 3, 0))).startswith(begin)
 
 
 def test_nothing_is_said_without_the_hazard_or_a_remedy(scratch):

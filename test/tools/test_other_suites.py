@@ -20,11 +20,6 @@ pytest_plugins = ["made_binaries"]
 PARSE, COPY, FILL = "BM_Parse/64", "BM_Copy/64", "BM_Fill/64"
 
 
-@pytest.fixture(autouse=True)
-def no_history(monkeypatch):
-    monkeypatch.delenv("PAGESTALL_DB", raising=False)
-
-
 def gate(scratch, baseline, contender, *words):
     a = write(scratch / "a.json", *baseline)
     b = write(scratch / "b.json", *contender)

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from conftest import ROOT, wait_until
+from conftest import ROOT, finished, wait_until
 from made_runs import ROW, repetitions, write_run
 from test_gate import measured
 from test_gate_rates import kept
@@ -41,7 +41,7 @@ def started(command, redirected="", **more):
     )  # fmt: skip
 
 
-def finished(command, redirected="", **more):
+def ended(command, redirected="", **more):
     """(code, stdout, stderr)"""
     with started(command, redirected, **more) as process:
         out, errors = process.communicate(timeout=300)
@@ -51,15 +51,15 @@ def finished(command, redirected="", **more):
 @pytest.mark.parametrize("name", ["gate", "csv", "table", "gate_rates"])
 def test_closed_output_is_one_line_and_no_answer(tools, name):
     said = "error: write standard output: it is closed\n"
-    assert finished(tools[name], ">&-") == (2, "", said)
+    assert ended(tools[name], ">&-") == (2, "", said)
 
 
 def test_closed_errors_change_no_answer(tools, scratch):
-    assert finished(tools["gate"], "2>&-") == finished(tools["gate"])
-    assert finished(tools["gate"])[0] == 1
+    assert ended(tools["gate"], "2>&-") == ended(tools["gate"])
+    assert ended(tools["gate"])[0] == 1
     none = scratch / "none.json"
-    assert finished([*GATE, none, none], "2>&-") == (2, "", "")
-    assert finished([*GATE, none, none], "2>/dev/full") == (2, "", "")
+    assert ended([*GATE, none, none], "2>&-") == (2, "", "")
+    assert ended([*GATE, none, none], "2>/dev/full") == (2, "", "")
 
 
 def altered(scratch, module, text):
@@ -72,7 +72,7 @@ def altered(scratch, module, text):
 @pytest.mark.parametrize("name", ["gate", "table", "gate_rates"])
 def test_what_nobody_foresaw_is_no_answer(tools, scratch, name):
     env = altered(scratch, "numpy", "raise RuntimeError('unforeseen')")
-    code, _, errors = finished(tools[name], env=env)
+    code, _, errors = ended(tools[name], env=env)
     assert code == 2
     assert errors.startswith("Traceback ") and errors.endswith("RuntimeError: unforeseen\n")
 
@@ -80,7 +80,7 @@ def test_what_nobody_foresaw_is_no_answer(tools, scratch, name):
 @pytest.mark.parametrize("name", ["gate", "table", "gate_rates"])
 def test_package_that_is_missing_is_named(tools, scratch, name):
     env = altered(scratch, "numpy", "raise ModuleNotFoundError('no numpy', name='numpy')")
-    code, _, errors = finished(tools[name], env=env)
+    code, _, errors = ended(tools[name], env=env)
     assert (code, errors) == (2, "error: no numpy; install the package python3-numpy\n")
 
 
@@ -152,9 +152,7 @@ def test_first_process_of_a_container_ends_as_well(scratch):
     process = subprocess.Popen([*command, "-o", scratch / "csv"], env=env)
     try:
         wait_until(mark.exists, process)
-        children = subprocess.run(
-            ["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=True
-        )
+        children = finished("pgrep", "-P", str(process.pid), check=True)
         os.kill(int(children.stdout), signal.SIGTERM)
         assert process.wait(timeout=120) == 128 + signal.SIGTERM
     finally:

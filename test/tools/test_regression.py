@@ -10,11 +10,10 @@ wrong again.
 """
 
 import json
-import subprocess
 
 import pytest
 
-from conftest import BUILD, slow_mount
+from conftest import BUILD, finished, slow_mount
 from made_runs import pagestall
 
 BLOCKS = 3
@@ -23,10 +22,7 @@ THRESHOLD = 10  # %: half of what is injected
 
 def measure(out, flags):
     """A run's JSON, by article_bench."""
-    done = subprocess.run(
-        [BUILD / "bench/article_bench", f"--benchmark_out={out}", *flags],
-        capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
+    done = finished(BUILD / "bench/article_bench", f"--benchmark_out={out}", *flags)
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(out.read_text())
 

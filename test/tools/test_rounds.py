@@ -19,7 +19,7 @@ from pagestall_tools.comparison import rounds  # noqa: E402
 
 
 def test_every_round_runs_both_once_in_an_order_of_the_seed(began):
-    a, b = (began.binary(side, timed(FLAT)) for side in "ab")
+    a, b = began.pair()
 
     def order(*words):
         (began.directory / "calls").unlink(missing_ok=True)
@@ -44,7 +44,7 @@ def test_the_order_of_every_second_round_is_drawn():
 
 
 def test_both_get_one_repetition_the_filter_and_the_flags(began):
-    a, b = (began.binary(side, timed(FLAT)) for side in "ab")
+    a, b = began.pair()
     began.ab(a, b, "exec:(a|b) ;$(id)", "--rounds=1", "--", "--data_dir=/x y", "--files=3")
     for _, words in began.calls():
         assert words[:4] == [
@@ -87,7 +87,7 @@ def refused(made, *words):
 
 
 def test_what_makes_no_sense_is_refused_before_anything_runs(began):
-    a, b = (began.binary(side, timed(FLAT)) for side in "ab")
+    a, b = began.pair()
     none, text = began.directory / "none", began.directory / "text"
     text.write_text("")
     full = began.directory / "full"
@@ -130,7 +130,7 @@ def test_file_that_the_system_cannot_execute_is_one_clear_line(began):
 
 
 def test_json_of_every_round_can_be_kept(began):
-    a, b = (began.binary(side, timed(FLAT)) for side in "ab")
+    a, b = began.pair()
     kept = began.directory / "kept/here"
     assert began.ab(a, b, "--rounds=12", "--keep", kept).returncode == 0
     names = sorted(path.name for path in kept.iterdir())

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from conftest import BUILD, FILES, ROOT, SMALL, wait_until
+from conftest import BUILD, FILES, ROOT, SMALL, finished, wait_until
 
 RUN = ROOT / "tools/run"
 
@@ -22,7 +22,7 @@ needs_its_build = pytest.mark.skipif(
 
 
 def run(*flags):
-    return subprocess.run([RUN, *flags], capture_output=True, text=True, check=False, timeout=300)
+    return finished(RUN, *flags)
 
 
 @needs_its_build
@@ -204,10 +204,7 @@ def test_what_is_no_file_is_refused_before_anything_is_installed(
     make(out)
     before = [unchanging(path) for path in scratch.iterdir()]
     tool, *flags = command
-    done = subprocess.run(
-        [ROOT / "tools" / tool, *flags, f"--benchmark_out={out}{slash}"],
-        capture_output=True, text=True, check=False, timeout=300,
-    )  # fmt: skip
+    done = finished(ROOT / "tools" / tool, *flags, f"--benchmark_out={out}{slash}")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"tools/{tool}: write '{out}{slash}': {why}\n"
     assert [unchanging(path) for path in scratch.iterdir()] == before
@@ -237,17 +234,3 @@ def test_link_stays_and_its_file_is_replaced(scratch):
         assert json.loads(there.read_text())["benchmarks"]
         assert [path.name for path in there.parent.iterdir()] == ["run.json"]
         there.write_text("")
-
-
-def test_help_works_before_anything_is_installed():
-    done = run("--help")
-    assert done.returncode == 0
-    assert "--benchmark_repetitions=100" in done.stdout
-
-
-@pytest.mark.parametrize("tool", ["test", "setup"])
-def test_other_tools_explain_themselves(tool):
-    done = subprocess.run(
-        [ROOT / "tools" / tool, "--help"], capture_output=True, text=True, check=False
-    )
-    assert f"usage: tools/{tool}" in done.stdout + done.stderr

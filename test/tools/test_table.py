@@ -2,11 +2,11 @@
 
 import json
 import re
-import subprocess
 
+import in_process
 import pytest
 
-from conftest import ROOT
+from conftest import ROOT, finished
 
 ROW = "scan/exec:{}/io:{}/cache:{}/files:8/mib:256/stride:512/iterations:1/real_time"
 
@@ -31,9 +31,7 @@ def table(scratch, benchmarks, binary="article_bench"):
     path = scratch / "run.json"
     context = {"executable": f"build/release/bench/{binary}"}
     path.write_text(json.dumps({"context": context, "benchmarks": benchmarks}))
-    return subprocess.run(
-        [ROOT / "tools/table", path], capture_output=True, text=True, check=False
-    )
+    return in_process.run("table", path)
 
 
 def test_shows_minimum_and_median_seconds_of_each_line(scratch):
@@ -119,12 +117,6 @@ def test_serialisation_index_needs_its_three_rows(scratch):
     assert "Serialisation" not in done.stdout
 
 
-def test_aggregates_are_not_repetitions(scratch):
-    mean = repetition("seq", "read", "cold", 1) | {"run_type": "aggregate"}
-    done = table(scratch, [mean, repetition("seq", "read", "cold", 5000)])
-    assert "5.000    5.000" in done.stdout
-
-
 def test_errors_are_named_and_never_averaged(scratch):
     done = table(
         scratch,
@@ -181,7 +173,7 @@ def test_memory_below_is_named(scratch):
     }
     path = scratch / "run.json"
     path.write_text(json.dumps(run))
-    done = subprocess.run([ROOT / "tools/table", path], capture_output=True, text=True, check=True)
+    done = in_process.run("table", path)
     assert done.stdout.splitlines()[-2:] == [
         "Cold here, unknown below: loop0 may have answered from memory.",
         "Cold here, unknown below in a: the server of nfs4 may have answered from memory.",
@@ -190,10 +182,9 @@ def test_memory_below_is_named(scratch):
 
 def test_reader_may_stop_early(scratch):
     table(scratch, [repetition("seq", f"read{index}", "cold", 1000) for index in range(5000)])
-    done = subprocess.run(
-        ["bash", "-c", '"$0" "$1" | head -n 1; exit ${PIPESTATUS[0]}', ROOT / "tools/table",
-         scratch / "run.json"],
-        capture_output=True, text=True, check=False,
+    done = finished(
+        "bash", "-c", '"$0" "$1" | head -n 1; exit ${PIPESTATUS[0]}', ROOT / "tools/table",
+        scratch / "run.json",
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (141, "")
     assert len(done.stdout.splitlines()) == 1
@@ -202,10 +193,7 @@ def test_reader_may_stop_early(scratch):
 def test_full_disk_is_one_clear_line(scratch):
     table(scratch, [repetition("seq", "read", "cold", 1000)])
     with open("/dev/full", "w", encoding="utf-8") as full:
-        done = subprocess.run(
-            [ROOT / "tools/table", scratch / "run.json"], stdout=full, stderr=subprocess.PIPE,
-            text=True, check=False,
-        )  # fmt: skip
+        done = finished(ROOT / "tools/table", scratch / "run.json", stdout=full)
     assert done.returncode == 2
     assert done.stderr == "error: write standard output: No space left on device\n"
 

@@ -12,13 +12,11 @@ What each reads of --benchmark_out's JSON, by its source:
 """
 
 import json
-import mmap
 import pathlib
-import subprocess
 
 import pytest
 
-from conftest import refuse_constant
+from conftest import finished, iterations, page_that_stays, refuse_constant
 
 COMPARE = pathlib.Path("/usr/share/benchmark/compare.py")
 SYSTEM_PYTHON = "/usr/bin/python3"
@@ -88,10 +86,8 @@ def measured(article):
 def failed(article):
     """The JSON's path, of rows that all failed."""
     article.run("--benchmark_filter=exec:seq/io:read/cache:warm")
-    with open(article.directory / "data/pagestall-0.bin", "rb") as file:
-        with mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as mapped:
-            assert mapped[0] >= 0  # touched: a mapped page is not evicted
-            done, _ = article.run_to_json(ROWS, "--benchmark_repetitions=3")
+    with page_that_stays(article.directory / "data"):
+        done, _ = article.run_to_json(ROWS, "--benchmark_repetitions=3")
     assert done.returncode == 1
     return article.directory / "run.json"
 
@@ -108,7 +104,7 @@ def checked_entries(path):
 
 def test_every_entry_has_what_trackers_read(measured):
     entries = checked_entries(measured)
-    repetitions = [entry for entry in entries if entry["run_type"] == "iteration"]
+    repetitions = iterations({"benchmarks": entries})
     assert len(repetitions) == TIMES
     assert all(entry["real_time"] > 0 for entry in repetitions)
     assert len(entries) > TIMES, "aggregates"
@@ -151,9 +147,7 @@ def test_aggregates_alone_are_points_of_different_names(article):
 
 
 def compare(*words):
-    done = subprocess.run(
-        [SYSTEM_PYTHON, COMPARE, "--no-color", *words], capture_output=True, text=True, check=False
-    )
+    done = finished(SYSTEM_PYTHON, COMPARE, "--no-color", *words)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 
@@ -163,15 +157,17 @@ needs_compare = pytest.mark.skipif(not COMPARE.exists(), reason="compare.py is n
 
 @needs_compare
 @pytest.mark.parametrize(
-    ("one", "other", "rows"),
+    ("mode", "one", "other", "rows"),
     [
-        ("exec:seq/io:mmap", "exec:async/io:mmap", 2),
-        ("io:mmap/cache:warm", "io:read/cache:warm/buffer_kib:64", 2),
+        ("benchmarks", [], [], TIMES / 3),
+        ("filters", ["exec:seq/io:mmap"], ["exec:async/io:mmap"], 2),
+        ("benchmarksfiltered", ["exec:seq/io:mmap"], ["exec:async/io:mmap"], 2),
+        ("benchmarksfiltered", ["io:mmap/cache:warm"], ["io:read/cache:warm/buffer_kib:64"], 2),
     ],
 )
-def test_googles_compare_takes_one_filter_of_each_of_two_runs(measured, one, other, rows):
-    """Its third mode; test_article_bench.py has the others."""
-    lines = compare("benchmarksfiltered", measured, one, measured, other)
+def test_googles_compare_reads_runs_in_each_of_its_modes(measured, mode, one, other, rows):
+    second = [] if mode == "filters" else [measured]
+    lines = compare(mode, measured, *one, *second, *other)
     assert sum("_median" in line for line in lines) == rows, lines
 
 

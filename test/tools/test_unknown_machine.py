@@ -19,11 +19,6 @@ UNKNOWN = [
 ]  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def no_history(monkeypatch):
-    monkeypatch.delenv("PAGESTALL_DB", raising=False)
-
-
 def machine_of(context):
     from pagestall_tools.machine import machine_id
 
@@ -60,7 +55,7 @@ def test_clock_rate_load_and_version_are_no_other_machine(scratch):
 
 
 def test_machine_that_takes_far_longer_for_a_system_call_is_another():
-    from pagestall_tools.machine import differences
+    from pagestall_tools.comparison.differences import differences
 
     one, other = ({**THIS_SUITES, "cost_system_call_ns": str(ns)} for ns in (100, 290))
     assert not differences(one, other)

@@ -13,7 +13,7 @@ from conftest import ROOT
 
 sys.path.insert(0, str(ROOT / "tools"))
 
-from pagestall_tools.runs import BadInput  # noqa: E402
+from pagestall_tools.bad_input import BadInput  # noqa: E402
 from pagestall_tools.whole_file import write_whole  # noqa: E402
 
 

@@ -1,16 +1,14 @@
 """tools/with_memory: a command in a control group of its own."""
 
-import subprocess
-
 import pytest
 
-from conftest import ROOT
+from conftest import ROOT, finished
 
 TOOL = ROOT / "tools/with_memory"
 
 
 def run(*arguments):
-    return subprocess.run([TOOL, *arguments], capture_output=True, text=True, timeout=60)
+    return finished(TOOL, *arguments)
 
 
 @pytest.fixture
@@ -25,7 +23,7 @@ def test_command_runs_in_the_group_which_is_gone_afterwards(limited):
     assert done.returncode == 0, done.stderr
     assert "/pagestall-" in done.stdout
     group = next(line for line in done.stdout.splitlines() if "/pagestall-" in line).rsplit("/", 1)[-1]
-    mounts = subprocess.run(["find", "/sys/fs/cgroup", "-name", group], capture_output=True, text=True)
+    mounts = finished("find", "/sys/fs/cgroup", "-name", group)
     assert mounts.stdout == ""
 
 
@@ -44,7 +42,3 @@ def test_bad_input_is_refused_with_the_usage(arguments):
     done = run(*arguments)
     assert done.returncode == 2
     assert done.stderr.startswith("usage: tools/with_memory MIB COMMAND")
-
-
-def test_help(limited):
-    assert run("--help").stdout.startswith("usage: tools/with_memory MIB COMMAND")

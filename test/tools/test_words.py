@@ -2,11 +2,10 @@
 
 import os
 import shutil
-import subprocess
 
 import pytest
 
-from conftest import ROOT
+from conftest import ROOT, finished
 
 PROGRAMS = sorted(path.name for path in (ROOT / "tools").iterdir() if os.access(path, os.X_OK))
 
@@ -26,9 +25,7 @@ UNKNOWN = {
 
 def run(program, *words):
     """From a checkout without anything to build: what is not refused fails at once."""
-    return subprocess.run(
-        [program, *words], capture_output=True, text=True, check=False, timeout=60
-    )
+    return finished(program, *words)
 
 
 @pytest.fixture

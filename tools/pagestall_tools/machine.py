@@ -5,7 +5,7 @@ import json
 import math
 import re
 
-from pagestall_tools.runs import BadInput
+from pagestall_tools.bad_input import BadInput
 from pagestall_tools.words import natural
 
 # Keys of a run's context that are the machine's and the build's.
@@ -14,8 +14,6 @@ MACHINE = [
     "hypervisor", "page_bytes", "build_type",
 ]  # fmt: skip
 
-# What a system call and faults take, in ns: no two measurements of one machine differ as much.
-COSTS, MOST_TIMES = "cost_", 3
 
 # Those of a directory; with several, each has "_" and the directory's name behind it.
 STORAGE = ["filesystem", "device_read_ahead_kib", "device"]
@@ -26,10 +24,7 @@ DISKS, MEMORIES = "disks_below", "unknown_below"
 
 # Its number is the first that was free; that of a partition on it is the partition's.
 LOOP = re.compile(r"(?<![^/])loop[0-9]+(?=(p[0-9]+)?$)")
-LOOP_READS = re.compile(r"\Aloop[0-9]+(?=(p[0-9]+)?, which reads )")
 
-# Where the path is not the machine's.
-HIDDEN = re.compile(r".+(?=, which cannot be seen here$)", re.DOTALL)
 
 # Those that every run of this suite has. One of another suite says no more than the library does.
 THIS_SUITE = {"cpu_model", "cpus_online", "page_bytes"}
@@ -106,10 +101,6 @@ def check_known(run, any_machine, so="--any-machine takes it for the same as any
         )
 
 
-def add_any_machine(parser, what):
-    parser.add_argument("--any-machine", action="store_true", help=what)
-
-
 def is_storage(key):
     def starts(names):
         return any(key == name or key.startswith(f"{name}_") for name in names)
@@ -123,64 +114,9 @@ def machine_id(context):
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def differences(a, b):
-    """ "cpu_model: X / Y" for each part of two contexts' fingerprints that is not the same, for
-    what their storage reads from, and for what takes one of them far longer."""
-    costs = sorted(key for key in a.keys() & b.keys() if key.startswith(COSTS))
-    return [
-        *differing(fingerprint(a), fingerprint(b)),
-        *differences_below(a, b),
-        *(f"{key}: {a[key]} / {b[key]}" for key in costs if is_far(a[key], b[key])),
-    ]
-
-
-def differences_below(a, b):
-    """As differences(), of each directory of which both say what is below it. Not part of the
-    fingerprint: runs from before it was known are of the same machine."""
-    both = [key for key in a.keys() & b.keys() if key == DISKS or key.startswith(f"{DISKS}_")]
-    memories = [key.replace(DISKS, MEMORIES, 1) for key in both]
-    below = (
-        {key: str(one[key]) for key in both}
-        | {key: memory(one.get(key, "nothing")) for key in memories}
-        for one in (a, b)
-    )
-    return differing(*below)
-
-
 def storage(key, context):
     """A loop device is told by the disks below it, if they are known."""
     said, disks = str(context[key]), context.get(key.replace("device", DISKS, 1), "unknown")
     if disks == "unknown" or not LOOP.search(said):
         return said
     return f"{LOOP.sub('loop', said)} of {disks}"
-
-
-def memory(said):
-    """What two runs must have in common of it: a container's layers have names of their own, and
-    loop devices are told by their files."""
-    return LOOP_READS.sub("loop", HIDDEN.sub("storage", str(said)))
-
-
-def is_far(a, b):
-    numbers = [natural(str(one), digits=15) or 0 for one in (a, b)]
-    return max(numbers) > MOST_TIMES * max(1, min(numbers))
-
-
-def build_differences(a, b):
-    """As differences(), of the build alone, where both name it."""
-    key = "build_type" if THIS_SUITE & {*a, *b} else "library_build_type"
-    return differing(*({key: str(one[key])} for one in (a, b))) if key in a and key in b else []
-
-
-def kernel_differences(a, b):
-    """As differences(), of the kernel's release and of settings that an upgrade may change."""
-    keys = ["kernel", "transparent_huge_pages", "libc_version"]
-    return differing(*({key: str(one[key]) for key in keys if key in one} for one in (a, b)))
-
-
-def differing(a, b):
-    return [
-        f"{key}: {a.get(key, 'unknown')} / {b.get(key, 'unknown')}"
-        for key in sorted({*a, *b})
-        if a.get(key) != b.get(key)
-    ]

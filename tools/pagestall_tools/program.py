@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 
-from pagestall_tools.runs import BadInput
+from pagestall_tools.bad_input import BadInput
 from pagestall_tools.words import printable
 
 NO_ANSWER = 2

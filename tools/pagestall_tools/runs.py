@@ -6,15 +6,11 @@ import math
 import os
 import re
 
+from pagestall_tools.bad_input import BadInput
 from pagestall_tools.entries import NoMeasurement, aggregated_rows, measured, name_of, twice
 from pagestall_tools.entries import without_doubt
 from pagestall_tools.outcome import Outcome, outcome_of, reported
-from pagestall_tools.words import clipped, is_text, natural, printable
-
-
-class BadInput(Exception):
-    """What the user gave cannot be used: one line that says what, where and why."""
-
+from pagestall_tools.words import clipped, is_text, printable
 
 # Twice what a day of repetitions takes. What is larger is no run, or has no end (/dev/zero).
 MOST_BYTES = 512 << 20
@@ -43,18 +39,6 @@ COMPRESSED = {
     b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zXZ\0": "xz", b"BZh": "bzip2",
     b"PK\3\4": "zip",
 }  # fmt: skip
-
-SCAN_AXES = {"exec", "io", "cache", "files", "mib", "stride"}
-
-# Of a scan's repetition: its name here, the counter, how many of the counter's units make one.
-COUNTERS = [
-    ("stall_ms", "stall_max_us", 1e3),
-    ("stall_p99_ms", "stall_p99_us", 1e3),
-    ("blocked_ms", "blocked_ms", 1),
-    ("cpu_s", "cpu_ms", 1e3),
-    ("threads", "scan_threads", 1),
-    ("memory_mib", "memory_mib", 1),
-]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -234,86 +218,3 @@ def checked(value, most=MOST_NESTED):
         return [checked(one, most - 1) for one in value]
     is_finite = not isinstance(value, float) or math.isfinite(value)
     return value if is_finite else str(value)
-
-
-def axes(run_name):
-    """{'exec': 'async', 'io': 'mmap', ...} of a row's name."""
-    return dict(part.split(":", 1) for part in run_name.split("/") if ":" in part)
-
-
-def is_scan(row):
-    """Whether it is a scan of this suite, by its name: others have rows called so as well."""
-    axis = axes(row)
-    return (
-        row.startswith("scan/")
-        and SCAN_AXES <= axis.keys()
-        and natural(axis.get("read_ahead_kib", "0") or "0", digits=19) is not None
-    )
-
-
-def collect(run):
-    """The scans: {shape: {place: {(executor, source): {cache: [repetition]}}}}.
-
-    A shape is (files, MiB of each, stride). A place is (directory, read-ahead in KiB) as far
-    as the row's name says, else "".
-
-    A repetition is {"s": seconds}, with those of COUNTERS that are known.
-    """
-    tables = {}
-    for row, repetitions in run.rows.items():
-        if not is_scan(row):
-            continue
-        axis = axes(row)
-        shape = axis["files"], axis["mib"], axis["stride"]
-        place = axis.get("dir", ""), axis.get("read_ahead_kib", "")
-        key, cache = (axis["exec"], axis["io"]), axis["cache"]
-        if "yield_kib" in axis:
-            key = key[0], f"{key[1]}, yields/{axis['yield_kib']} KiB"
-        caches = tables.setdefault(shape, {}).setdefault(place, {}).setdefault(key, {})
-        for repetition in repetitions:
-            known = {"s": repetition.seconds}
-            for name, counter, units in COUNTERS:
-                value = repetition.counters.get(counter)
-                if value is not None and abs(value) < MOST_COUNTED:
-                    known[name] = value / units
-            caches.setdefault(cache, []).append(known)
-    return {
-        shape: dict(sorted(places.items(), key=lambda item: (item[0][0], int(item[0][1] or 0))))
-        for shape, places in tables.items()
-    }
-
-
-def unknown_below(run, directory=None):
-    """A sentence for each directory of the run whose storage has a memory of its own; only for the
-    one that is named, which is "" where the run has no other."""
-    key = "unknown_below"
-    wanted = {None: None, "": key}.get(directory, f"{key}_{directory}")
-    return [
-        f"Cold here, unknown below{name.removeprefix(key).replace('_', ' in ', 1)}: "
-        f"{who} may have answered from memory."
-        for name, who in sorted(run.context.items())
-        if name == wanted or (not wanted and (name == key or name.startswith(f"{key}_")))
-    ]
-
-
-def values(repetitions, key):
-    """What is known of `key`."""
-    return [one[key] for one in repetitions if key in one]
-
-
-def count(places):
-    """How many repetitions the rows have: "10", "9 to 10"."""
-    counts = [
-        len(runs)
-        for lines in places.values()
-        for caches in lines.values()
-        for runs in caches.values()
-    ]
-    return str(min(counts)) if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
-
-
-def name(place):
-    """ "in ext4, read-ahead 128 KiB"; empty where nothing was to be told apart."""
-    directory, read_ahead = place
-    parts = [f"in {directory}"] if directory else []
-    return ", ".join(parts + ([f"read-ahead {read_ahead} KiB"] if read_ahead else []))

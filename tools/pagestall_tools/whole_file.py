@@ -4,7 +4,7 @@ import os
 import stat
 import tempfile
 
-from pagestall_tools.runs import BadInput
+from pagestall_tools.bad_input import BadInput
 
 
 def write_whole(path, data):

@@ -21,7 +21,6 @@ AXES = {
 UNITS = {"kib": "KiB", "mib": "MiB", "pct": "%", "ms": "ms", "us": "µs"}
 
 
-
 class Unit(typing.NamedTuple):
     """Of time."""
 

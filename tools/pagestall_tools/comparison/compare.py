@@ -6,7 +6,7 @@ import math
 import statistics
 import warnings
 
-from pagestall_tools.bootstrap import pairs_interval, ratio_interval
+from pagestall_tools.analysis.bootstrap import pairs_interval, ratio_interval
 from pagestall_tools.comparison.noise import noise_of_others, own_noise
 from pagestall_tools.comparison.threshold import THRESHOLD
 from pagestall_tools.words import number

@@ -5,14 +5,6 @@ import dataclasses
 from pagestall_tools.outcome import Outcome
 
 
-def add_cpu_time(parser):
-    parser.add_argument(
-        "--cpu-time", action="store_true",
-        help="compare cpu_time in place of real_time: that of rows that are timed by it (their "
-        "names do not end with /real_time or /manual_time)",
-    )  # fmt: skip
-
-
 def in_cpu_time(run):
     """The Run with each repetition's cpu_time as its time. One without is no measurement."""
     rows, errors = {}, dict(run.errors)

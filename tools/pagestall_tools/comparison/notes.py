@@ -1,34 +1,12 @@
 """What two compared runs' contexts say that casts doubt on the comparison."""
 
-from pagestall_tools.machine import build_differences, differences, is_known
-from pagestall_tools.machine import kernel_differences
+from pagestall_tools.comparison.differences import DATASET, kernel_differences
+from pagestall_tools.entries import is_number
+from pagestall_tools.machine import is_known
 from pagestall_tools.words import number
-
-# Keys of a context that decide what was measured.
-DATASET = ["seed", "evict"]
 
 # A load average of so much for each CPU: the run had to share them.
 BUSY = 2
-
-
-def context_differences(a, b):
-    """Of machine, build and dataset: "key: a's / b's". With these, the runs are not to be
-    compared."""
-    return [*differences(a, b), *dataset_differences(a, b)]
-
-
-def build_and_dataset_differences(a, b):
-    """As context_differences(), whatever the machines are."""
-    return [*build_differences(a, b), *dataset_differences(a, b)]
-
-
-def dataset_differences(a, b):
-    """Of what both say."""
-    return [
-        f"{key}: {a[key]} / {b[key]}"
-        for key in DATASET
-        if key in a and key in b and a[key] != b[key]
-    ]
 
 
 def context_notes(runs):
@@ -62,7 +40,3 @@ def load_average(context):
     """Of the last minute, as the context has it."""
     loads = context.get("load_avg")
     return loads[0] if isinstance(loads, list) and loads else None
-
-
-def is_number(value):
-    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -9,8 +9,8 @@ import sys
 import tempfile
 
 from pagestall_tools import progress, runs
+from pagestall_tools.bad_input import BadInput
 from pagestall_tools.outcome import outcome_of
-from pagestall_tools.runs import BadInput
 from pagestall_tools.words import printable
 
 # How long a child that is to end may take to put back what it has changed.

@@ -7,7 +7,7 @@ import pathlib
 import sqlite3
 import stat
 
-from pagestall_tools.runs import BadInput
+from pagestall_tools.bad_input import BadInput
 
 DEFAULT = pathlib.Path(__file__).resolve().parents[3] / "results/history.sqlite"
 VARIABLE = "PAGESTALL_DB"

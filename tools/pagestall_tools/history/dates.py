@@ -3,7 +3,7 @@
 import datetime
 import re
 
-from pagestall_tools.runs import BadInput
+from pagestall_tools.bad_input import BadInput
 from pagestall_tools.words import clipped
 
 # As old versions of Google Benchmark write it.

@@ -7,14 +7,17 @@ import statistics
 import sys
 
 from pagestall_tools import words
+from pagestall_tools.bad_input import BadInput
 from pagestall_tools.comparison.compare import RESOLUTION
 from pagestall_tools.comparison.cpu_reference import adjusted
+from pagestall_tools.comparison.differences import build_and_dataset_differences
 from pagestall_tools.comparison.gate import gate, print_gate
-from pagestall_tools.comparison.notes import build_and_dataset_differences
-from pagestall_tools.comparison.verdict_table import row_name
+from pagestall_tools.comparison.printed_verdicts import row_name
 from pagestall_tools.history.between_runs import LEAST, noise_between
-from pagestall_tools.machine import differences, is_known, machine_id
-from pagestall_tools.runs import BadInput, Run
+from pagestall_tools.history.machines import named, of_one_machine, stranger_notes
+from pagestall_tools.history.opening import noise_of
+from pagestall_tools.machine import machine_id
+from pagestall_tools.runs import Run
 
 
 def run(history, contender, window, threshold, any_machine=False):
@@ -39,7 +42,7 @@ def run(history, contender, window, threshold, any_machine=False):
         baseline,
         contender,
         threshold,
-        noise=noise_of(history, contender.context),
+        noise=noise_of(history.noises(), contender.context),
         between_runs=known_noise(known, contender),
     )
     failures = history.failures(list(earlier)[-window:])
@@ -55,25 +58,6 @@ def run(history, contender, window, threshold, any_machine=False):
     return result.exit_code
 
 
-def of_one_machine(contexts, own):
-    """Of {key: context} of runs with one machine ID: ({those that do not differ from `own`}, the
-    differences of each of the others)."""
-    different = {key: differences(context, own) for key, context in contexts.items()}
-    same = {key: context for key, context in contexts.items() if not different[key]}
-    return same, [one for one in different.values() if one]
-
-
-def stranger_notes(strangers, own):
-    """`own`: what they differ from."""
-    if strangers:
-        what = words.plural(len(strangers), "run")
-        differ = "differs" if len(strangers) == 1 else "differ"
-        yield (
-            f"left out: {what} of this machine's ID that {differ} from {own} "
-            f"({'; '.join(strangers[-1])})"
-        )
-
-
 def pooled(path, context, samples):
     """All of {row: [Sample]} as one Run."""
     rows = {
@@ -84,14 +68,6 @@ def pooled(path, context, samples):
         for row, its in samples.items()
     }
     return Run(path, context, rows, {})
-
-
-def noise_of(history, context):
-    return history.noise(machine_id(context)) if is_known(context) else {}
-
-
-def named(machine):
-    return "any machine" if machine is None else f"machine {machine}"
 
 
 def known_noise(samples, contender):

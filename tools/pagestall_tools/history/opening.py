@@ -3,9 +3,9 @@
 import os
 import sys
 
+from pagestall_tools.bad_input import BadInput
 from pagestall_tools.history import database
 from pagestall_tools.machine import is_known, machine_id
-from pagestall_tools.runs import BadInput
 from pagestall_tools.words import printable
 
 

@@ -6,12 +6,13 @@ import statistics
 import textwrap
 import warnings
 
-from pagestall_tools import runs, words
-from pagestall_tools.comparison.notes import dataset_differences
+from pagestall_tools import words
+from pagestall_tools.analysis.row_names import axes
+from pagestall_tools.bad_input import BadInput
+from pagestall_tools.comparison.differences import dataset_differences
 from pagestall_tools.history.change_points import change_points
-from pagestall_tools.history.gate import of_one_machine, stranger_notes
+from pagestall_tools.history.machines import of_one_machine, one_machine, stranger_notes
 from pagestall_tools.machine import machine_id
-from pagestall_tools.runs import BadInput
 from pagestall_tools.whole_file import write_whole
 from pagestall_tools.words import printable
 
@@ -88,8 +89,6 @@ def comparable(history, machine, binary, row, any_machine):
 def choose(history, arguments):
     """(machine, its fingerprint, binary, row): the only ones that the arguments leave. With
     --any-machine the machine is None."""
-    from pagestall_tools.history.command import one_machine
-
     machines = history.machines()
     asked = machines
     if arguments.machine is not None:
@@ -142,9 +141,9 @@ def listed(known):
 
 def in_words(row):
     """ "scan; runs on: async; source: mmap; page cache: cold; ..." """
-    axes = runs.axes(row)
-    axes.pop("iterations", None)
-    said = [f"{words.axis(key)}: {text}" for key, text in axes.items()]
+    known = axes(row)
+    known.pop("iterations", None)
+    said = [f"{words.axis(key)}: {text}" for key, text in known.items()]
     return printable("; ".join([row.split("/", 1)[0], *said]) if said else row)
 
 

@@ -1,12 +1,17 @@
-"""The tables of the history, and which version of them a database has."""
+"""The tables of the history, which version of them a database has, and how it gets to this one."""
+
+import itertools
 
 from sqlalchemy import Column, ForeignKey, Index, MetaData, Table, func, inspect, select, text
 
+from pagestall_tools.bad_input import BadInput
 from pagestall_tools.history.database import DAMAGED
 from pagestall_tools.history.stored import Figure, Moment, Numbers, Object, Text, Whole
-from pagestall_tools.runs import BadInput
 
-VERSION = 1
+# The first are the statements that make version 2 of version 1, in SQLite and in PostgreSQL, and so
+# on: what was released is never changed. They bring METADATA's new columns to a history that is kept.
+UPGRADES = ()
+VERSION = 1 + len(UPGRADES)
 
 # Any number will do that nothing else in the same PostgreSQL takes.
 CREATION_LOCK = 0x7061_6765
@@ -60,10 +65,10 @@ NOISE = Table(
 )
 
 
-def is_begun(connection):
-    """Whether there is a history. ValueError if there is one that this program cannot use."""
+def version_of(connection):
+    """None if there is no history. ValueError if there is one that this program cannot use."""
     if not inspect(connection).has_table(SCHEMA.name):
-        return False
+        return None
     refuse_missing(connection, [SCHEMA])
     known = connection.scalar(select(func.max(SCHEMA.c.version)))
     if isinstance(known, int) and known > VERSION:
@@ -71,10 +76,11 @@ def is_begun(connection):
             f"its schema has version {known}, and this program knows {VERSION}: use a newer "
             "checkout"
         )
-    if known != VERSION:
+    if not isinstance(known, int) or known < 1:
         raise ValueError(f"its schema has version {known}; {DAMAGED}")
-    refuse_missing(connection, METADATA.tables.values())
-    return True
+    if known == VERSION:
+        refuse_missing(connection, METADATA.tables.values())
+    return known
 
 
 def refuse_missing(connection, tables):
@@ -90,14 +96,13 @@ def refuse_missing(connection, tables):
 
 def is_empty(connection):
     """Whether nothing was ever added: whatever is, has a machine."""
-    return not is_begun(connection) or not connection.scalar(select(func.count(MACHINES.c.id)))
+    return version_of(connection) is None or not connection.scalar(select(func.count(MACHINES.c.id)))
 
 
 def create(connection, database):
     """Unless another process was quicker."""
-    if not database.is_sqlite:
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": CREATION_LOCK})
-    if is_begun(connection):
+    take_turns(connection, database)
+    if version_of(connection) is not None:
         return
     if others := inspect(connection).get_table_names():
         raise BadInput(
@@ -106,3 +111,19 @@ def create(connection, database):
         )
     METADATA.create_all(connection)
     connection.execute(SCHEMA.insert().values(version=VERSION))
+
+
+def upgrade(connection, database):
+    """To VERSION, unless another process was quicker. As a whole, as the connection's transaction
+    is: what ends it leaves the version that it was."""
+    take_turns(connection, database)
+    for statement in itertools.chain(*UPGRADES[version_of(connection) - 1 :]):
+        connection.exec_driver_sql(statement)
+    connection.execute(SCHEMA.update().values(version=VERSION))
+    refuse_missing(connection, METADATA.tables.values())
+
+
+def take_turns(connection, database):
+    """SQLite's writers do so anyway."""
+    if not database.is_sqlite:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": CREATION_LOCK})

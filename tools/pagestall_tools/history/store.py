@@ -11,6 +11,7 @@ import statistics
 from sqlalchemy import and_, func, or_, select
 
 from pagestall_tools import left_out
+from pagestall_tools.bad_input import BadInput
 from pagestall_tools.entries import Repetition
 from pagestall_tools.history import schema
 from pagestall_tools.history.database import Database, NotBegun
@@ -19,7 +20,6 @@ from pagestall_tools.history.schema import ERRORS, MACHINES, NOISE, REPETITIONS,
 from pagestall_tools.history.stored import Damaged
 from pagestall_tools.machine import fingerprint, machine_id
 from pagestall_tools.outcome import ANSWERS
-from pagestall_tools.runs import BadInput
 from pagestall_tools.words import keepable
 
 MESSAGE = func.coalesce(ERRORS.c.message, "")
@@ -104,11 +104,14 @@ class Store:
         self.database = database
         self.damaged = collections.Counter()  # (whose, what) -> how many records were left out
         with database.transaction("open history") as connection:
-            is_begun = schema.is_begun(connection)
-        if create and not is_begun:
+            version = schema.version_of(connection)
+        if version is not None and version < schema.VERSION:
+            with database.transaction("upgrade history", writes=True) as connection:
+                schema.upgrade(connection, database)
+        elif create and version is None:
             with database.transaction("create history", writes=True) as connection:
                 schema.create(connection, database)
-        elif not is_begun:
+        elif version is None:
             raise NotBegun(
                 f"open history '{database}': no history in it; tools/pagestall history add "
                 "RUN.json begins one"

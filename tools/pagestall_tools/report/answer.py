@@ -5,9 +5,10 @@ import re
 import statistics
 
 from pagestall_tools import words
-from pagestall_tools.bootstrap import LEAST, interval, pairs_interval
-from pagestall_tools.runs import values
-from pagestall_tools.table.advice import HAZARD, advice
+from pagestall_tools.analysis.advice import advice
+from pagestall_tools.analysis.bootstrap import LEAST, interval, pairs_interval
+from pagestall_tools.analysis.figures import values
+from pagestall_tools.analysis.scans import HAZARD
 
 # It is blocked if it sleeps for longer than this of a scan, both in milliseconds (the probe
 # looks every millisecond) and as a share.

@@ -1,7 +1,8 @@
 """What the report says beside cold times: where they may be those of a memory below."""
 
+from pagestall_tools.analysis.memory_below import unknown_below
+from pagestall_tools.analysis.row_names import axes
 from pagestall_tools.report.html import paragraph
-from pagestall_tools.runs import axes, unknown_below
 
 
 def notes_of_columns(shown):

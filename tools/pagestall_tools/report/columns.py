@@ -3,8 +3,7 @@
 import dataclasses
 
 from pagestall_tools import words
-from pagestall_tools.runs import collect, name
-from pagestall_tools.table.advice import HAZARD
+from pagestall_tools.analysis.scans import HAZARD, collect, place_name
 
 # What the article compares.
 ARTICLE = {"mmap", "read"}
@@ -41,7 +40,7 @@ def columns(runs):
         tables = collect(run)
         for shape, places in tables.items():
             for place, lines in places.items():
-                parts = [label if len(runs) > 1 else "", name(place)]
+                parts = [label if len(runs) > 1 else "", place_name(place)]
                 if len(tables) > 1:
                     parts.append("{} × {} MiB, stride {}".format(*shape))
                 label_here = ", ".join(filter(None, parts))

@@ -3,15 +3,15 @@
 import dataclasses
 import re
 
-from pagestall_tools.report import counters, lookups, other_rows, questions, remedies
-from pagestall_tools.report import run_sections, scans, stalls, times
+from pagestall_tools.analysis.row_names import axes, is_scan
+from pagestall_tools.report import counters, lookups, other_rows, questions, remedies, run_sections
+from pagestall_tools.report import scans, stalls, times
 from pagestall_tools.report.answer import Answer, answer
 from pagestall_tools.report.below import notes_of_columns
 from pagestall_tools.report.columns import columns as columns_of
 from pagestall_tools.report.gallery import Gallery
 from pagestall_tools.report.html import Html, element, page as page_of, paragraph
 from pagestall_tools.report.rows import SOURCES_OWN
-from pagestall_tools.runs import axes, is_scan
 
 
 def page(runs, png_directory=None):

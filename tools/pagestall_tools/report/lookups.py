@@ -1,12 +1,12 @@
 """The report's section on lookups: pictures and tables by the share that is in memory."""
 
 from pagestall_tools import words
-from pagestall_tools.medians import figures, median
+from pagestall_tools.analysis.figures import figures, median, values
+from pagestall_tools.analysis.row_names import axes
 from pagestall_tools.report import pictures
 from pagestall_tools.report.below import notes_of_rows
 from pagestall_tools.report.html import Html, figure, paragraph, section, side_by_side, table
 from pagestall_tools.report.rows import repetitions_of, rows_of, runs_with, suite_family
-from pagestall_tools.runs import axes, values
 
 # A family of lookups, and one whose time is the 99th percentile of the same lookups' latency.
 LOOKUPS = {"lookup", "lookup_p99"}

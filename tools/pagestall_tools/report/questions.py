@@ -3,16 +3,16 @@
 import statistics
 
 from pagestall_tools import words
-from pagestall_tools.medians import figures, median
+from pagestall_tools.analysis.figures import figures, median, values
+from pagestall_tools.analysis.row_names import axes
 from pagestall_tools.report import pictures
 from pagestall_tools.report.below import notes_of_rows
 from pagestall_tools.report.html import Html, element, figure, section, side_by_side, table
 from pagestall_tools.report.lookups import LOOKUPS
-from pagestall_tools.report.rows import families, headings, repetitions_of, runs_with
-from pagestall_tools.report.rows import suite_family, told_apart
+from pagestall_tools.report.rows import families, headings, repetitions_of, runs_with, suite_family
+from pagestall_tools.report.rows import told_apart
 from pagestall_tools.report.times import TIMES
 from pagestall_tools.row_words import RowWords, of_runs
-from pagestall_tools.runs import axes, values
 from pagestall_tools.words import SECONDS
 
 # What each family of rows asks.

@@ -3,16 +3,14 @@
 import statistics
 
 from pagestall_tools import words
-from pagestall_tools.bootstrap import LEAST, ratio_interval
-from pagestall_tools.medians import median
+from pagestall_tools.analysis.bootstrap import LEAST, ratio_interval
+from pagestall_tools.analysis.figures import median, values
+from pagestall_tools.analysis.scans import HAZARD, count, rung
 from pagestall_tools.report import pictures
 from pagestall_tools.report.below import notes_of_columns
 from pagestall_tools.report.columns import Column, about, select
 from pagestall_tools.report.html import Html, figure, join, paragraph, section, side_by_side, table
 from pagestall_tools.row_words import of_columns
-from pagestall_tools.runs import count, values
-from pagestall_tools.table.advice import HAZARD
-from pagestall_tools.table.ladder import rung
 
 
 def remedies_section(shown, gallery):

@@ -1,8 +1,8 @@
 """The rows of a family beside each other: in which axes they differ, and in what order."""
 
 from pagestall_tools import words
+from pagestall_tools.analysis.row_names import axes
 from pagestall_tools.row_words import of_runs
-from pagestall_tools.runs import axes
 
 # Axes of a source: of what size its reads are, and how many ahead.
 SOURCES_OWN = ("buffer_kib", "chunk_kib", "ahead")

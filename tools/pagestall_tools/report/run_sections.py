@@ -5,13 +5,14 @@ import json
 import statistics
 
 from pagestall_tools import words
+from pagestall_tools.analysis.memory_below import unknown_below
+from pagestall_tools.analysis.row_names import axes
+from pagestall_tools.outcome import Outcome, outcome_of
 from pagestall_tools.report import pictures
 from pagestall_tools.report.below import notes
-from pagestall_tools.report.html import Html, element, figure, paragraph
-from pagestall_tools.report.html import section, side_by_side, table
-from pagestall_tools.outcome import Outcome, outcome_of
+from pagestall_tools.report.html import Html, element, figure, paragraph, section, side_by_side
+from pagestall_tools.report.html import table
 from pagestall_tools.row_words import is_words
-from pagestall_tools.runs import axes, unknown_below
 
 # Of a picture: what a browser shows at once.
 MOST_DOTS = 20_000

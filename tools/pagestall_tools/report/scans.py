@@ -4,15 +4,14 @@ figures."""
 import statistics
 
 from pagestall_tools import words
-from pagestall_tools.medians import median
+from pagestall_tools.analysis.figures import median, values
+from pagestall_tools.analysis.scans import HAZARD, line_order
+from pagestall_tools.analysis.serialisation import serialisation
 from pagestall_tools.report import m1, pictures
 from pagestall_tools.report.below import notes_of_columns
 from pagestall_tools.report.columns import Column, about, files, select
 from pagestall_tools.report.html import Html, figure, paragraph, section, side_by_side, table
 from pagestall_tools.row_words import of_columns
-from pagestall_tools.runs import values
-from pagestall_tools.table import article
-from pagestall_tools.table.advice import HAZARD
 
 
 def article_section(shown, gallery):
@@ -39,7 +38,7 @@ def article_section(shown, gallery):
         tables.append(times_table(known, cache))
     parts += [side_by_side(*drawn), *tables]
     for column in shown:
-        index = article.serialisation(column.lines)
+        index = serialisation(column.lines)
         if index:
             parts.append(
                 paragraph(
@@ -54,7 +53,7 @@ def article_section(shown, gallery):
 
 def article_picture(gallery, column, cache, index, limit):
     rows, said = {}, of_columns([column])
-    for executor, source in sorted(column.lines, key=article.order):
+    for executor, source in sorted(column.lines, key=line_order):
         seconds = values(column.lines[executor, source].get(cache, []), "s")
         if seconds:
             label = said.executor(executor, column.shape[0])
@@ -74,7 +73,7 @@ def times_table(shown, cache):
         ["", "", *((label, 3) for label in here), ("the article's M1", 3)],
         ["runs on", "source", *own * (len(here) + 1)],
     ]
-    keys = sorted({key for column in shown for key in column.lines}, key=article.order)
+    keys = sorted({key for column in shown for key in column.lines}, key=line_order)
     rows, said = [], of_columns(shown)
     for key in keys:
         row = [said.executor(key[0], files(shown)), words.source(key[1])]

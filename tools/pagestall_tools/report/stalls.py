@@ -1,19 +1,17 @@
 """The report's section on how long scans kept the executor from anything else."""
 
 from pagestall_tools import words
-from pagestall_tools.medians import median
+from pagestall_tools.analysis.figures import median, values
+from pagestall_tools.analysis.scans import HAZARD, line_order, probed
 from pagestall_tools.report import pictures
 from pagestall_tools.report.below import notes_of_columns
 from pagestall_tools.report.columns import files, select
 from pagestall_tools.report.html import Html, figure, paragraph, section, side_by_side, table
 from pagestall_tools.row_words import of_columns
-from pagestall_tools.runs import values
-from pagestall_tools.table import article
-from pagestall_tools.table.advice import HAZARD
 
 
 def stalls_section(shown, gallery):
-    shown = select(shown, lambda one: one.is_article() and article.probed(one.lines))
+    shown = select(shown, lambda one: one.is_article() and probed(one.lines))
     if not shown:
         return Html("")
     drawn = []
@@ -30,7 +28,7 @@ def stalls_section(shown, gallery):
         ["", "", *((f"{c.label} {cache}".strip(), 3) for c in shown for cache in ("cold", "warm"))],
         ["runs on", "source", *one * 2 * len(shown)],
     ]
-    keys = sorted({key for c in shown for key in article.probed(c.lines)}, key=article.order)
+    keys = sorted({key for c in shown for key in probed(c.lines)}, key=line_order)
     said = of_columns(shown)
     rows = [
         [said.executor(key[0], files(shown)), words.source(key[1])]
@@ -53,9 +51,9 @@ def stalls_section(shown, gallery):
 
 
 def stall_rows(column):
-    lines, said = article.probed(column.lines), of_columns([column])
+    lines, said = probed(column.lines), of_columns([column])
     rows = []
-    for executor, source in sorted(lines, key=article.order):
+    for executor, source in sorted(lines, key=line_order):
         cold = lines[executor, source].get("cold", [])
         series = [
             (label, hue, values(cold, key))

@@ -1,13 +1,13 @@
 """The report's section on rows whose time is a stall or a latency."""
 
 from pagestall_tools import words
-from pagestall_tools.medians import figures, median
+from pagestall_tools.analysis.figures import figures, median
+from pagestall_tools.analysis.row_names import axes
 from pagestall_tools.report.below import notes_of_rows
 from pagestall_tools.report.html import Html, paragraph, section, table
 from pagestall_tools.report.rows import differing, headings, labels, repetitions_of, rows_of
 from pagestall_tools.report.rows import runs_with, suite_family
 from pagestall_tools.row_words import of_runs
-from pagestall_tools.runs import axes
 
 # Families whose time is a stall or a latency.
 TIMES = {

@@ -3,8 +3,9 @@ executor ran nothing else; and how much of the threads' gain over one thread it 
 
 import statistics
 
-from pagestall_tools.bootstrap import LEAST, interval
-from pagestall_tools.runs import count, name, values
+from pagestall_tools.analysis.figures import values
+from pagestall_tools.analysis.scans import count, line_order, place_name, probed
+from pagestall_tools.analysis.serialisation import serialisation
 
 
 def cell(repetitions, key, statistic, digits):
@@ -23,7 +24,7 @@ def print_table(places, cells, names):
     where = "".join(f"{heading:{size}}" for heading, size, _ in columns)
     print(f"{'':{11 + width + len(where)}}{'cold':>18}  {'warm':>18}")
     print(f"{'executor':11}{'source':{width}}{where}{names}  {names}")
-    keys = sorted({key for lines in places.values() for key in lines}, key=order)
+    keys = sorted({key for lines in places.values() for key in lines}, key=line_order)
     for executor, source in keys:
         for place, lines in places.items():
             if (executor, source) not in lines:
@@ -45,45 +46,6 @@ def stalls(repetitions):
     )
 
 
-def order(key):
-    """The order of rows in the suite; a name that is not known here comes last."""
-    known = ["seq", "threads", "async", "async_seq"]
-    executor, source = key
-    return (known.index(executor) if executor in known else len(known), executor, source)
-
-
-def serialisation(lines):
-    """What to say of S = (async - threads) / (seq - threads), for cold mmap. None without
-    the three rows."""
-    samples = [
-        [one["s"] for one in lines.get((executor, "mmap"), {}).get("cold", [])]
-        for executor in ("async", "threads", "seq")
-    ]
-    if not all(samples):
-        return None
-    in_async, in_threads, in_seq = map(statistics.median, samples)
-    if min(map(len, samples)) < LEAST:
-        return f"not defined here: it takes {LEAST} repetitions of a row to know the noise"
-    low, _ = interval(lambda _, threads, seq: seq - threads, samples)
-    if low <= 0:
-        return (
-            "not defined here: seq and threads do not differ by more than the noise "
-            f"(medians {in_seq:.3f} s and {in_threads:.3f} s)"
-        )
-    value = (in_async - in_threads) / (in_seq - in_threads)
-    bounds = interval(lambda a, threads, seq: (a - threads) / (seq - threads), samples)
-    return f"{value:.2f} (95 % interval {bounds[0]:.2f} to {bounds[1]:.2f})"
-
-
-def probed(lines):
-    """Those of which the executor was watched."""
-    return {
-        key: caches
-        for key, caches in lines.items()
-        if any("stall_ms" in one for runs in caches.values() for one in runs)
-    }
-
-
 def print_report(shape, places):
     files, mib, stride = shape
     print(f"Seconds for the sum of every {stride}th byte of {files} files of {mib} MiB;")
@@ -98,7 +60,7 @@ def print_report(shape, places):
         print_table(watched, stalls, f"{'stall':>9}{'blocked':>9}")
     indices = {place: serialisation(lines) for place, lines in places.items()}
     said = [
-        f"{name(place)}: {index}" if name(place) else index
+        f"{place_name(place)}: {index}" if place_name(place) else index
         for place, index in indices.items()
         if index
     ]

@@ -19,9 +19,9 @@ import dataclasses
 import os
 import pathlib
 
-from pagestall_tools import left_out, progress
-from pagestall_tools import runs as runs_of
-from pagestall_tools.runs import MOST_COUNTED, BadInput
+from pagestall_tools import left_out, progress, runs as runs_of
+from pagestall_tools.bad_input import BadInput
+from pagestall_tools.runs import MOST_COUNTED
 from pagestall_tools.whole_file import write_whole
 from pagestall_tools.words import printable
 

@@ -2,11 +2,10 @@
 
 import statistics
 
-from pagestall_tools.bootstrap import LEAST, ratio_interval
-from pagestall_tools.runs import values
+from pagestall_tools.analysis.bootstrap import LEAST, ratio_interval
+from pagestall_tools.analysis.figures import values
+from pagestall_tools.analysis.scans import HAZARD
 from pagestall_tools.words import milliseconds, number
-
-HAZARD = ("async", "mmap")
 
 # They read the device however often they have read the same: nothing to advise who will read
 # again.

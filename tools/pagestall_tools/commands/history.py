@@ -29,11 +29,13 @@ import argparse
 import pathlib
 
 from pagestall_tools import left_out
-from pagestall_tools.comparison.threshold import add_threshold
+from pagestall_tools.bad_input import BadInput
+from pagestall_tools.commands.flags import add_any_machine, add_threshold
 from pagestall_tools.history.dates import date_of
+from pagestall_tools.history.machines import one_machine
 from pagestall_tools.history.opening import open_history
-from pagestall_tools.machine import add_any_machine, check_known, machine_id
-from pagestall_tools.runs import BadInput, read
+from pagestall_tools.machine import check_known, machine_id
+from pagestall_tools.runs import read
 from pagestall_tools.words import printable
 
 ADD = """Adds runs: what --benchmark_out (or tools/run) wrote in JSON.
@@ -191,17 +193,6 @@ def print_machine(machine, fingerprint, runs):
         )
         print(f"  {line}")
     print()
-
-
-def one_machine(machines, beginning):
-    """The ID that begins so."""
-    found = [machine for machine in machines if machine.startswith(beginning)]
-    if len(found) != 1:
-        known = printable(", ".join(found or machines)) or "none"
-        raise BadInput(
-            f"--machine {beginning}: {len(found) or 'no'} machines begin so; there are: {known}"
-        )
-    return found[0]
 
 
 def plot(arguments):

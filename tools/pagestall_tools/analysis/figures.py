@@ -2,7 +2,10 @@
 
 import statistics
 
-from pagestall_tools.runs import values
+
+def values(repetitions, key):
+    """What is known of `key`."""
+    return [one[key] for one in repetitions if key in one]
 
 
 def median(repetitions, key):

@@ -3,9 +3,9 @@ the executor least."""
 
 import textwrap
 
-from pagestall_tools.medians import median
-from pagestall_tools.runs import count, name
-from pagestall_tools.table.advice import HAZARD, advice
+from pagestall_tools.analysis.advice import advice
+from pagestall_tools.analysis.figures import median
+from pagestall_tools.analysis.scans import count, place_name, rung
 
 WIDTH = 100
 
@@ -22,16 +22,6 @@ COLUMNS = [
 ]
 
 
-def rung(line):
-    """Where a line stands: the hazard, the references, then the remedies."""
-    (executor, source), caches = line
-    if (executor, source) == HAZARD:
-        return (0,)
-    if executor != HAZARD[0]:
-        return (1, source, executor)
-    return (2, -(median(caches.get("cold", []), "stall_p99_ms") or 0), source)
-
-
 def print_report(shape, places):
     files, mib, stride = shape
     about = (
@@ -43,8 +33,8 @@ def print_report(shape, places):
     print(textwrap.fill(about, WIDTH))
     print()
     for place, lines in places.items():
-        if name(place):
-            print(f"{name(place)}:")
+        if place_name(place):
+            print(f"{place_name(place)}:")
             print()
         print_ladder(lines)
 

@@ -20,9 +20,11 @@ import re
 import sys
 import unicodedata
 
-from pagestall_tools import left_out, runs
+from pagestall_tools import left_out
+from pagestall_tools.analysis.row_names import axes
+from pagestall_tools.bad_input import BadInput
 from pagestall_tools.machine import is_known, machine_id
-from pagestall_tools.runs import BadInput
+from pagestall_tools.runs import read
 from pagestall_tools.whole_file import write_whole
 from pagestall_tools.words import family, printable
 
@@ -44,9 +46,9 @@ def add_arguments(parser):
 
 
 def run(arguments):
-    run_read = runs.read(arguments.run_json)
-    left_out.show(run_read)
-    lines = table(run_read)
+    its_run = read(arguments.run_json)
+    left_out.show(its_run)
+    lines = cells(its_run)
     text = "".join(",".join(map(field, line)) + "\n" for line in lines)
     if arguments.output:
         write_whole(arguments.output, text)
@@ -55,10 +57,10 @@ def run(arguments):
     return 0
 
 
-def table(run):
+def cells(run):
     """Lists of cells, the header first; an empty cell is None."""
-    axes = {name: row_axes(name) for name in [*run.rows, *(row for row, _ in run.errors)]}
-    axis_names = sorted({axis for one in axes.values() for axis in one}, key=axis_order)
+    its_axes = {name: row_axes(name) for name in [*run.rows, *(row for row, _ in run.errors)]}
+    axis_names = sorted({axis for one in its_axes.values() for axis in one}, key=axis_order)
     counters = sorted({c for reps in run.rows.values() for one in reps for c in one.counters})
     taken = set(map(field, [*BEFORE_AXES, *BEFORE_COUNTERS, *LAST]))
     axis_columns = columns("axis", axis_names, taken)
@@ -68,7 +70,7 @@ def table(run):
     origin = [run.context.get("commit"), run.context.get("date"), machine]
 
     def line(row, repetition, seconds, counts, error, errors):
-        place = [axes[row].get(axis) for axis in axis_names]
+        place = [its_axes[row].get(axis) for axis in axis_names]
         counts = [counts.get(name) for name in counters]
         return [row, family(row), *place, repetition, seconds, *counts, error, errors, *origin]
 
@@ -101,7 +103,7 @@ def column(kind, name, taken):
 
 def row_axes(row):
     """Without the family, in which a colon is none of an axis."""
-    return runs.axes(row.partition("/")[2])
+    return axes(row.partition("/")[2])
 
 
 def axis_order(axis):

@@ -7,10 +7,7 @@ ORDER = ["slower", "faster", "cannot tell", "same"]
 
 def print_verdicts(verdicts, file):
     """A table; slower rows first."""
-    names, common = row_names([one.row for one in verdicts])
-    width = max([3, *map(len, names.values())])
-    if common:
-        print(f"rows: {common}", file=file)
+    names, width = print_common(verdicts, file)
     print(
         f"{'row':{width}} {'n':>5} {'ratio':>6} {'95 %':>11} {'adj. p':>6} {'noise':>5}  verdict",
         file=file,
@@ -28,10 +25,7 @@ def print_verdicts(verdicts, file):
 
 def print_noise(verdicts, file):
     """Of a binary with itself, every row compared: a table of the rows' noise floors."""
-    names, common = row_names([one.row for one in verdicts])
-    width = max([3, *map(len, names.values())])
-    if common:
-        print(f"rows: {common}", file=file)
+    names, width = print_common(verdicts, file)
     print(f"{'row':{width}} {'n':>4} {'ratio':>6} {'95 %':>11} {'noise':>6}", file=file)
     for one in sorted(verdicts, key=lambda one: one.row):
         print(
@@ -39,6 +33,14 @@ def print_noise(verdicts, file):
             f"{interval(one):>11} {noise_floor(one):6.1%}",
             file=file,
         )
+
+
+def print_common(verdicts, file):
+    """What the names of all rows have in common. Returns ({row: the rest of its name}, its width)."""
+    names, common = row_names([one.row for one in verdicts])
+    if common:
+        print(f"rows: {common}", file=file)
+    return names, max([3, *map(len, names.values())])
 
 
 def noise_floor(verdict):

@@ -30,18 +30,18 @@ exit codes:
 """
 
 import os
-import statistics
 import sys
 
 from pagestall_tools import machine
-from pagestall_tools.comparison import rounds, verdict_table
-from pagestall_tools.comparison.cpu_time import add_cpu_time, in_cpu_time
-from pagestall_tools.comparison.notes import context_differences, context_notes
-from pagestall_tools.comparison.threshold import add_threshold
+from pagestall_tools.bad_input import BadInput
+from pagestall_tools.commands.flags import add_cpu_time, add_threshold
+from pagestall_tools.comparison import printed_verdicts, rounds
+from pagestall_tools.comparison.cpu_time import in_cpu_time
+from pagestall_tools.comparison.differences import context_differences
+from pagestall_tools.comparison.notes import context_notes
+from pagestall_tools.comparison.pairs import pairs
 from pagestall_tools.history.dates import date_of
 from pagestall_tools.history.opening import known_noises, noise_of, open_history
-from pagestall_tools.outcome import Outcome, outcome_of
-from pagestall_tools.runs import BadInput
 from pagestall_tools.words import printable
 
 # Flags that this command sets itself: what to use instead.
@@ -132,56 +132,6 @@ def check(arguments):
             raise BadInput(f"{flag}: FILTER is given as well, '{arguments.filter}'")
 
 
-def pairs(complete):
-    """({row: (times of A, times of B)}, {row: why it cannot be compared}, whether a row that A
-    measured failed in B)."""
-    times, errors = {}, {}
-    for side in "AB":
-        times[side], errors[side] = gather([both[side] for both in complete])
-    samples, told, broken = {}, {}, False
-    for row in {row: None for of in (times, errors) for known in of.values() for row in known}:
-        if why := why_not(row, times, errors, len(complete)):
-            told[row] = why
-            became = {
-                side: {outcome_of(message) for message in of.get(row, ())}
-                for side, of in errors.items()
-            }
-            failed = bool(became["B"] - {Outcome.NOT_AVAILABLE})
-            lost = Outcome.UNREADABLE in became["A"]
-            broken = broken or lost or (failed and row in times["A"] and row not in errors["A"])
-        else:
-            samples[row] = times["A"][row], times["B"][row]
-    return samples, told, broken
-
-
-def gather(measured):
-    """({row: its seconds in each Run}, {row: {message: in how many}})."""
-    times, errors = {}, {}
-    for run in measured:
-        for row in run.rows:
-            times.setdefault(row, []).append(statistics.median(run.seconds(row)))
-        for row, message in run.errors:
-            counts = errors.setdefault(row, {})
-            counts[message] = counts.get(message, 0) + 1
-    return times, errors
-
-
-def why_not(row, times, errors, count):
-    """ "" if it can be compared."""
-    for side, other in ("AB", "BA"):
-        if row not in times[side] and row not in errors[side]:
-            return f"only {other} has it"
-    reasons = []
-    for message in {message: None for side in "AB" for message in errors[side].get(row, ())}:
-        counts = {side: errors[side].get(row, {}).get(message) for side in "AB"}
-        where = ", ".join(f"{side} {failed}" for side, failed in counts.items() if failed)
-        reasons.append(f"{' '.join(message.split())} ({where} of {count} rounds)")
-    lengths = {side: len(times[side].get(row, ())) for side in "AB"}
-    if not reasons and set(lengths.values()) != {count}:
-        reasons.append(f"measured in {lengths['A']} and {lengths['B']} of {count} rounds")
-    return "; ".join(reasons)
-
-
 def compared(complete, threshold, noise):
     """(verdicts, whether a row that A measured failed in B); names what is not compared."""
     from pagestall_tools.comparison.compare import compare_pairs
@@ -202,24 +152,24 @@ def show_verdicts(arguments, complete, noises):
     noise = noise_of(noises, b)
     verdicts, broken = compared(complete, arguments.threshold, noise)
     print(f"B / A, {len(complete)} rounds. A: {arguments.a}, B: {arguments.b}")
-    print(verdict_table.noise_source(verdicts, noise) + verdict_table.of_time(arguments.cpu_time))
+    print(printed_verdicts.noise_source(verdicts, noise) + printed_verdicts.of_time(arguments.cpu_time))
     print()
-    verdict_table.print_verdicts(verdicts, sys.stdout)
+    printed_verdicts.print_verdicts(verdicts, sys.stdout)
     print()
     notes = [*(f"different, {line}" for line in context_differences(a, b)), *context_notes(first)]
     for line in notes:
         print(f"note: {printable(line)}")
-    print(verdict_table.summary(verdicts))
+    print(printed_verdicts.summary(verdicts))
     return exit_code(verdicts, broken)
 
 
 def show_noise(arguments, complete):
-    from pagestall_tools.bootstrap import LEAST
+    from pagestall_tools.analysis.bootstrap import LEAST
 
     verdicts, _ = compared(complete, arguments.threshold, {})
     print(f"Noise: {arguments.a} with itself, {len(complete)} rounds")
     print()
-    verdict_table.print_noise(verdicts, sys.stdout)
+    printed_verdicts.print_noise(verdicts, sys.stdout)
     print()
     if any(one.verdict == "slower" for one in verdicts):
         print("Slower by chance, as nothing is slower than itself: the interval is the noise.")
@@ -228,7 +178,7 @@ def show_noise(arguments, complete):
     if len(complete) < LEAST:
         raise BadInput(f"--rounds={arguments.rounds}: it takes {LEAST} to know the noise; not kept")
     context = complete[-1]["A"].context
-    noise = {one.row: verdict_table.noise_floor(one) for one in verdicts}
+    noise = {one.row: printed_verdicts.noise_floor(one) for one in verdicts}
     its_id, fingerprint = machine.machine_id(context), machine.fingerprint(context)
     with open_history(arguments.db, create=True) as history:
         history.add_noise(its_id, fingerprint, noise, context["date"])

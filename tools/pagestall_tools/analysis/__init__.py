@@ -1,0 +1,1 @@
+"""What runs say: what every table and page of them needs."""

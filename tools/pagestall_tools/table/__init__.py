@@ -1,1 +1,0 @@
-"""The tables that tools/table prints."""
