@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "lib/executor/executors.h"
 #include "lib/source/source.h"
 #include "test/page.h"
@@ -20,6 +21,14 @@ inline bool IsNotAvailable(const absl::Status& status) {
   return absl::IsUnimplemented(status) || absl::IsPermissionDenied(status);
 }
 
+inline absl::StatusOr<std::vector<uint64_t>> RunScan(const Executor& executor,
+                                                     const Source& source,
+                                                     const ScanSpec& spec) {
+  auto scan = executor.prepare(source, spec);
+  if (!scan.ok()) return scan.status();
+  return (*scan)->Run();
+}
+
 // Scans a file of a page, where the tests' files are.
 inline absl::Status TryScan(const Executor& executor, const Source& source) {
   const TemporaryDirectory directory;
@@ -28,8 +37,7 @@ inline absl::Status TryScan(const Executor& executor, const Source& source) {
       .stride = 512,
       .source_options = {.buffer_bytes = kPage, .chunk_bytes = kPage},
       .watchers = {}};
-  auto scan = executor.prepare(source, spec);
-  return scan.ok() ? (*scan)->Run().status() : scan.status();
+  return RunScan(executor, source, spec).status();
 }
 
 }  // namespace pagestall

@@ -34,6 +34,12 @@ inline std::vector<Pair> EveryPair() {
   return pairs;
 }
 
+class OfEveryPair : public testing::TestWithParam<Pair> {
+ protected:
+  const Executor& executor() const { return std::get<0>(GetParam()); }
+  const Source& source() const { return std::get<1>(GetParam()); }
+};
+
 inline std::string NameOfPair(const testing::TestParamInfo<Pair>& test) {
   return std::string(std::get<0>(test.param).name) + "_" +
          std::get<1>(test.param).name;

@@ -11,6 +11,8 @@
 
 namespace pagestall {
 
+using enum absl::StatusCode;
+
 inline const absl::Status& ToStatus(const absl::Status& status) {
   return status;
 }
@@ -22,6 +24,11 @@ const absl::Status& ToStatus(const absl::StatusOr<T>& result) {
 MATCHER(IsOk, "is OK") {
   *result_listener << ToStatus(arg).ToString();
   return ToStatus(arg).ok();
+}
+
+MATCHER_P(IsOkAndHolds, value, "is OK and has the value") {
+  *result_listener << ToStatus(arg).ToString() << ' ';
+  return arg.ok() && testing::ExplainMatchResult(value, *arg, result_listener);
 }
 
 // An error of this code whose message matches.

@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <iostream>
 #include <thread>
 #include <vector>
 
@@ -88,15 +89,11 @@ int main(int argc, char** argv) {
     threads ? static_cast<void>(workers.emplace_back(work)) : work();
   }
   for (std::thread& worker : workers) worker.join();
-  const auto end = std::chrono::steady_clock::now();
+  const std::chrono::nanoseconds time =
+      std::chrono::steady_clock::now() - start;
 
   uint64_t sum = 0;
   for (const Input& in : inputs) sum += in.sum;
-  std::printf(
-      "%lld %llu\n",
-      static_cast<long long>(
-          std::chrono::duration_cast<std::chrono::nanoseconds>(end - start)
-              .count()),
-      static_cast<unsigned long long>(sum));
+  std::cout << time.count() << ' ' << sum << '\n';
   return 0;
 }

@@ -1,5 +1,5 @@
 // Makes a dataset and prints the seconds that took: what fio's writing is held
-// against (test/bare/compare_writing), and a process that tests can kill.
+// against (test/bare/compare_fio writing), and a process that tests can kill.
 //
 //   make_dataset DIRECTORY FILES BYTES_PER_FILE SEED
 

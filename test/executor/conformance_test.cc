@@ -1,9 +1,7 @@
 // What every source owes every executor.
 
 #include <fcntl.h>
-#include <gtest/gtest.h>
 
-#include <fstream>
 #include <random>
 #include <string>
 #include <vector>
@@ -35,12 +33,9 @@ std::vector<uint8_t> RandomBytes(size_t size, uint32_t seed) {
   return bytes;
 }
 
-class Conformance : public testing::TestWithParam<Pair> {
+class Conformance : public OfEveryPair {
  protected:
   void SetUp() override { SKIP_UNLESS_AVAILABLE(executor(), source()); }
-
-  const Executor& executor() const { return std::get<0>(GetParam()); }
-  const Source& source() const { return std::get<1>(GetParam()); }
 
   void WriteFiles() {
     for (size_t file = 0; file < kSizes.size(); ++file) {
@@ -68,11 +63,13 @@ class Conformance : public testing::TestWithParam<Pair> {
             .source_options = {.buffer_bytes = kBuffer,
                                .chunk_bytes = 4 * kBuffer,
                                .ahead = 2},
-            .yield_bytes = yield_bytes_,
             .watchers = {}};
   }
 
-  size_t yield_bytes_ = 0;
+  auto Scan(const ScanSpec& spec) const {
+    return RunScan(executor(), source(), spec);
+  }
+
   TemporaryDirectory directory_;
   std::vector<std::vector<uint8_t>> contents_;
   std::vector<std::string> paths_;
@@ -82,24 +79,19 @@ TEST_P(Conformance, SumsEveryFileForEveryStride) {
   WriteFiles();
   for (const uint64_t stride :
        {1, 7, 64, 512, 4095, 4096, 5000, 70000, 1 << 20, 1 << 30}) {
-    auto scan = executor().prepare(source(), Spec(stride));
-    ASSERT_THAT(scan, IsOk());
-    const auto sums = (*scan)->Run();
-    ASSERT_THAT(sums, IsOk());
-    EXPECT_EQ(*sums, Expected(stride)) << "stride " << stride;
+    EXPECT_THAT(Scan(Spec(stride)), IsOkAndHolds(Expected(stride)))
+        << "stride " << stride;
   }
 }
 
 TEST_P(Conformance, YieldingDoesNotChangeTheSums) {
   WriteFiles();
   for (const size_t bytes : {1000, 4096, 65536, 1 << 30}) {
-    yield_bytes_ = bytes;
     for (const uint64_t stride : {1, 512, 70000}) {
-      auto scan = executor().prepare(source(), Spec(stride));
-      ASSERT_THAT(scan, IsOk());
-      const auto sums = (*scan)->Run();
-      ASSERT_THAT(sums, IsOk());
-      EXPECT_EQ(*sums, Expected(stride)) << bytes << ", stride " << stride;
+      ScanSpec spec = Spec(stride);
+      spec.yield_bytes = bytes;
+      EXPECT_THAT(Scan(spec), IsOkAndHolds(Expected(stride)))
+          << bytes << ", stride " << stride;
     }
   }
 }
@@ -110,11 +102,8 @@ TEST_P(Conformance, OrderOfTheBlocksDoesNotChangeTheSums) {
     for (const uint64_t stride : {1, 512, 5000, 70000}) {
       ScanSpec spec = Spec(stride);
       spec.random_block_bytes = bytes;
-      auto scan = executor().prepare(source(), spec);
-      ASSERT_THAT(scan, IsOk());
-      const auto sums = (*scan)->Run();
-      ASSERT_THAT(sums, IsOk());
-      EXPECT_EQ(*sums, Expected(stride)) << bytes << ", stride " << stride;
+      EXPECT_THAT(Scan(spec), IsOkAndHolds(Expected(stride)))
+          << bytes << ", stride " << stride;
     }
   }
 }
@@ -123,11 +112,7 @@ TEST_P(Conformance, PrefetchDoesNotChangeTheSums) {
   WriteFiles();
   ScanSpec spec = Spec(512);
   spec.prefetch = Prefetch{.bytes_ahead = 4096};
-  auto scan = executor().prepare(source(), spec);
-  ASSERT_THAT(scan, IsOk());
-  const auto sums = (*scan)->Run();
-  ASSERT_THAT(sums, IsOk());
-  EXPECT_EQ(*sums, Expected(512));
+  EXPECT_THAT(Scan(spec), IsOkAndHolds(Expected(512)));
 }
 
 // Every call that waits is interrupted again and again (signal(7)).
@@ -136,25 +121,15 @@ TEST_P(Conformance, SignalsDoNotChangeTheSums) {
   const SignalStorm storm;
   for (int repetition = 0; repetition < 5; ++repetition) {
     for (const std::string& path : paths_) {
-      const auto file = File::Open(path, O_RDONLY);
-      ASSERT_THAT(file, IsOk());
-      ASSERT_THAT(Evict(*file), IsOk());
+      ASSERT_THAT(Evict(File::Open(path, O_RDONLY).value()), IsOk());
     }
-    auto scan = executor().prepare(source(), Spec(512));
-    ASSERT_THAT(scan, IsOk());
-    const auto sums = (*scan)->Run();
-    ASSERT_THAT(sums, IsOk());
-    EXPECT_EQ(*sums, Expected(512));
+    EXPECT_THAT(Scan(Spec(512)), IsOkAndHolds(Expected(512)));
   }
   EXPECT_GT(SignalStorm::handled(), 0);
 }
 
 TEST_P(Conformance, NoFileIsNoSum) {
-  auto scan = executor().prepare(source(), Spec(512));
-  ASSERT_THAT(scan, IsOk());
-  const auto sums = (*scan)->Run();
-  ASSERT_THAT(sums, IsOk());
-  EXPECT_TRUE(sums->empty());
+  EXPECT_THAT(Scan(Spec(512)), IsOkAndHolds(testing::IsEmpty()));
 }
 
 TEST_P(Conformance, ReadsNothingBeforeTheWindow) {
@@ -162,14 +137,8 @@ TEST_P(Conformance, ReadsNothingBeforeTheWindow) {
   auto scan = executor().prepare(source(), Spec(1));
   ASSERT_THAT(scan, IsOk());
   contents_[8] = RandomBytes(contents_[8].size(), 100);
-  std::fstream file(paths_[8], std::ios::in | std::ios::out | std::ios::binary);
-  file.write(reinterpret_cast<const char*>(contents_[8].data()),
-             static_cast<std::streamsize>(contents_[8].size()));
-  file.close();
-  ASSERT_TRUE(file);
-  const auto sums = (*scan)->Run();
-  ASSERT_THAT(sums, IsOk());
-  EXPECT_EQ(*sums, Expected(1));
+  ASSERT_THAT(File::Open(paths_[8], O_WRONLY)->Write(contents_[8], 0), IsOk());
+  EXPECT_THAT((*scan)->Run(), IsOkAndHolds(Expected(1)));
 }
 
 TEST_P(Conformance, ScanThatNeverRunsIsJustClosed) {
@@ -180,15 +149,12 @@ TEST_P(Conformance, ScanThatNeverRunsIsJustClosed) {
 TEST_P(Conformance, MissingFileIsNamed) {
   paths_ = {directory_.path("missing")};
   EXPECT_THAT(executor().prepare(source(), Spec(512)),
-              IsError(absl::StatusCode::kNotFound, HasSubstr(paths_[0])));
+              IsError(kNotFound, HasSubstr(paths_[0])));
 }
 
 TEST_P(Conformance, FileThatCannotBeReadIsNamed) {
   paths_ = {directory_.path()};  // a directory opens, but has no bytes
-  auto scan = executor().prepare(source(), Spec(512));
-  const absl::Status status =
-      scan.ok() ? (*scan)->Run().status() : scan.status();
-  EXPECT_THAT(std::string(status.message()),
+  EXPECT_THAT(std::string(Scan(Spec(512)).status().message()),
               HasSubstr("'" + paths_[0] + "': "));
 }
 

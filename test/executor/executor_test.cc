@@ -9,7 +9,9 @@
 #include <thread>
 
 #include "lib/executor/executors.h"
+#include "lib/source/named.h"
 #include "lib/source/offloaded.h"
+#include "test/availability.h"
 #include "test/status_matchers.h"
 
 namespace pagestall {
@@ -81,61 +83,39 @@ class MeetingAsync final : public AsyncSource {
 
 namespace {
 
-void RunScan(const std::string& executor, const Source& source) {
+void Expect(const std::string& executor, const Source& source, bool together,
+            bool elsewhere) {
+  SCOPED_TRACE(executor);
   started = 0;
   all_at_once = false;
   left_the_caller = false;
   caller = std::this_thread::get_id();
-  for (const Executor& candidate : Executors()) {
-    if (candidate.name != executor) continue;
-    const auto scan =
-        candidate.prepare(source, {.paths = std::vector<std::string>(kFiles),
-                                   .stride = 1,
-                                   .source_options = {},
-                                   .yield_bytes = 0,
-                                   .watchers = {}});
-    ASSERT_THAT(scan, IsOk());
-    EXPECT_THAT((*scan)->Run(), IsOk());
-    return;
-  }
-  FAIL() << "no executor " << executor;
+  EXPECT_THAT(RunScan(Named(executor, Executors()), source,
+                      {.paths = std::vector<std::string>(kFiles),
+                       .stride = 1,
+                       .source_options = {},
+                       .yield_bytes = 0,
+                       .watchers = {}}),
+              IsOk());
+  EXPECT_EQ(all_at_once, together);
+  EXPECT_EQ(left_the_caller, elsewhere);
 }
 
-constexpr Source kMeeting = {
-    .name = "meeting",
-    .openers = &kOpeners<MeetingBlocking::Open, MeetingAsync::Open>};
-
-TEST(Executors, SeqRunsOneFileAfterAnotherOnTheCaller) {
-  RunScan("seq", kMeeting);
-  EXPECT_FALSE(all_at_once);
-  EXPECT_FALSE(left_the_caller);
-}
-
-TEST(Executors, ThreadsRunAllFilesAtOnce) {
-  RunScan("threads", kMeeting);
-  EXPECT_TRUE(all_at_once);
-  EXPECT_TRUE(left_the_caller);
-}
-
-TEST(Executors, AsyncRunsAllFilesAtOnceOnTheCaller) {
-  RunScan("async", kMeeting);
-  EXPECT_TRUE(all_at_once);
-  EXPECT_FALSE(left_the_caller);
-}
-
-TEST(Executors, AsyncSeqRunsOneFileAfterAnotherOnTheCaller) {
-  RunScan("async_seq", kMeeting);
-  EXPECT_FALSE(all_at_once);
-  EXPECT_FALSE(left_the_caller);
+TEST(Executors, DifferInHowManyFilesAreUnderWayAndOnWhichThread) {
+  constexpr Source kMeeting = {
+      .name = "meeting",
+      .openers = &kOpeners<MeetingBlocking::Open, MeetingAsync::Open>};
+  Expect("seq", kMeeting, /*together=*/false, /*elsewhere=*/false);
+  Expect("threads", kMeeting, /*together=*/true, /*elsewhere=*/true);
+  Expect("async", kMeeting, /*together=*/true, /*elsewhere=*/false);
+  Expect("async_seq", kMeeting, /*together=*/false, /*elsewhere=*/false);
 }
 
 TEST(Offloaded, RunsTheSourceOnOtherThreadsAllAtOnce) {
   constexpr Source kOffloaded = {
       .name = "offloaded",
       .openers = &kAsyncOpener<Offloaded<MeetingBlocking>::Open>};
-  RunScan("async", kOffloaded);
-  EXPECT_TRUE(all_at_once);
-  EXPECT_TRUE(left_the_caller);
+  Expect("async", kOffloaded, /*together=*/true, /*elsewhere=*/true);
 }
 
 }  // namespace

@@ -1,8 +1,6 @@
 // A device that cannot read a block is an error of whoever needed it, for every
 // source on every executor.
 
-#include <gtest/gtest.h>
-
 #include <chrono>
 #include <optional>
 #include <string>
@@ -49,7 +47,7 @@ class BadDisk {
   SlowMount mount_;
 };
 
-class ReadError : public testing::TestWithParam<Pair> {
+class ReadError : public OfEveryPair {
  protected:
   static void SetUpTestSuite() { disk_.emplace(); }
   static void TearDownTestSuite() { disk_.reset(); }
@@ -57,13 +55,8 @@ class ReadError : public testing::TestWithParam<Pair> {
   void SetUp() override {
     if (!disk_->ok()) GTEST_SKIP() << disk_->reason();
     const absl::Status status = Scan({"good"}).status();
-    if (IsNotAvailable(status)) {
-      GTEST_SKIP() << status;
-    }
+    if (IsNotAvailable(status)) GTEST_SKIP() << status;
   }
-
-  const Executor& executor() const { return std::get<0>(GetParam()); }
-  const Source& source() const { return std::get<1>(GetParam()); }
 
   static SourceOptions Options() {
     return {.buffer_bytes = 4096, .chunk_bytes = kChunk, .ahead = 2};
@@ -81,9 +74,7 @@ class ReadError : public testing::TestWithParam<Pair> {
     for (const std::string& file : files) {
       spec.paths.push_back(disk_->path(file));
     }
-    auto scan = executor().prepare(source(), spec);
-    if (!scan.ok()) return scan.status();
-    return (*scan)->Run();
+    return RunScan(executor(), source(), spec);
   }
 
   // An error that names the file, a byte within reach of the bad one, and why;
@@ -114,9 +105,7 @@ TEST_P(ReadError, OfAScanNamesFileByteAndCause) {
 
 TEST_P(ReadError, LeavesWhatIsReadAfterwardsAlone) {
   ExpectNamed(Scan({"bad"}).status());
-  const auto sums = Scan({"good"});
-  ASSERT_THAT(sums, IsOk());
-  EXPECT_EQ(*sums, std::vector<uint64_t>{kOnes});
+  EXPECT_THAT(Scan({"good"}), IsOkAndHolds(std::vector<uint64_t>{kOnes}));
 }
 
 TEST_P(ReadError, OfALookupNamesFileByteAndCause) {
@@ -171,8 +160,8 @@ TEST(ReadErrorOfALookup, IsThatOfOthersThatWantTheSameRecord) {
            },
        .watchers = {}});
   ASSERT_THAT(lookups, IsOk());
-  EXPECT_THAT((*lookups)->Run(), IsError(absl::StatusCode::kDataLoss,
-                                         HasSubstr("Input/output error")));
+  EXPECT_THAT((*lookups)->Run(),
+              IsError(kDataLoss, HasSubstr("Input/output error")));
 }
 
 INSTANTIATE_TEST_SUITE_P(Every, ReadError, testing::ValuesIn(EveryPair()),

@@ -1,6 +1,5 @@
 // What becomes of a scan where threads or memory are short.
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -16,6 +15,7 @@
 #include "lib/executor/executors.h"
 #include "lib/executor/lookups.h"
 #include "lib/source/named.h"
+#include "test/availability.h"
 #include "test/sanitized.h"
 #include "test/status_matchers.h"
 
@@ -86,6 +86,11 @@ ScanSpec Spec(std::vector<std::string> paths,
           .watchers = std::move(watchers)};
 }
 
+auto IsShortOfMemory() {
+  return IsError(kResourceExhausted,
+                 StartsWith("run the executor: Cannot allocate memory"));
+}
+
 class CountingWatcher final : public ScanWatcher {
  public:
   void Begins(const asio::any_io_executor& /*executor*/) override { ++begun; }
@@ -106,12 +111,9 @@ class GreedyWatcher final : public ScanWatcher {
 TEST(Shortage, OfOneCoroutineIsTheScansErrorAndTheOthersEnd) {
   CountingWatcher watcher;
   summed = 0;
-  auto scan = Named("async", Executors())
-                  .prepare(kGreedy, Spec({"a", "greedy", "b"}, {&watcher}));
-  ASSERT_THAT(scan, IsOk());
-  EXPECT_THAT((*scan)->Run(),
-              IsError(absl::StatusCode::kResourceExhausted,
-                      StartsWith("run the executor: Cannot allocate memory")));
+  EXPECT_THAT(RunScan(Named("async", Executors()), kGreedy,
+                      Spec({"a", "greedy", "b"}, {&watcher})),
+              IsShortOfMemory());
   EXPECT_EQ(summed, 2);
   EXPECT_EQ(watcher.begun, 1);
   EXPECT_EQ(watcher.ended, 1);
@@ -123,13 +125,9 @@ TEST(Shortage, OfAWatcherIsTheScansErrorAndThoseThatBeganEnd) {
   CountingWatcher after;
   ProbeWatcher probe;
   for (const char* again : {"a", "b"}) {
-    auto scan = Named("async", Executors())
-                    .prepare(kGreedy,
-                             Spec({again}, {&probe, &before, &greedy, &after}));
-    ASSERT_THAT(scan, IsOk());
-    EXPECT_THAT((*scan)->Run(),
-                IsError(absl::StatusCode::kResourceExhausted,
-                        StartsWith("run the executor: Cannot allocate")));
+    EXPECT_THAT(RunScan(Named("async", Executors()), kGreedy,
+                        Spec({again}, {&probe, &before, &greedy, &after})),
+                IsShortOfMemory());
   }
   EXPECT_EQ(before.begun, 2);
   EXPECT_EQ(before.ended, 2);
@@ -144,9 +142,7 @@ TEST(Shortage, OfOneLookupIsTheLookupsError) {
   spec.check = [](const Lookup&, Chunk) { return absl::OkStatus(); };
   auto lookups = Lookups::Prepare(kGreedy, std::move(spec));
   ASSERT_THAT(lookups, IsOk());
-  EXPECT_THAT((*lookups)->Run(),
-              IsError(absl::StatusCode::kResourceExhausted,
-                      StartsWith("run the executor: Cannot allocate memory")));
+  EXPECT_THAT((*lookups)->Run(), IsShortOfMemory());
 }
 
 TEST(Shortage, OfBuffersIsAnErrorOfWhoPreparesThem) {
@@ -154,7 +150,7 @@ TEST(Shortage, OfBuffersIsAnErrorOfWhoPreparesThem) {
   spec.record_bytes = size_t{1} << 60;
   spec.coroutines = 1;
   EXPECT_THAT(Lookups::Prepare(kGreedy, std::move(spec)),
-              IsError(absl::StatusCode::kResourceExhausted,
+              IsError(kResourceExhausted,
                       StartsWith("prepare the lookups: Cannot allocate")));
 }
 
@@ -190,7 +186,7 @@ TEST(Shortage, OfThreadsLeavesThoseThatWereStartedAndIsAnError) {
   ASSERT_EQ(setrlimit(RLIMIT_AS, &for_two), 0);
   summed = 0;
   EXPECT_THAT((*scan)->Run(),
-              IsError(absl::StatusCode::kResourceExhausted,
+              IsError(kResourceExhausted,
                       StartsWith("start a thread: Resource temporarily ")));
   EXPECT_EQ(summed, 2);
   EXPECT_EQ((*scan)->ended_threads(), 2u);

@@ -4,17 +4,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <chrono>
 #include <fstream>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "lib/file/mounts.h"
+#include "test/child.h"
 #include "test/temporary_directory.h"
 
 namespace pagestall {
@@ -91,22 +87,9 @@ TEST(ControlGroups, PartThatIsMountedElsewhereIsNotTaken) {
 
 TEST(ControlGroups, MountsAreKnownWhenTheFirstThreadHasEnded) {
   ASSERT_THAT(ReadMounts(), testing::Not(IsEmpty()));
-  const pid_t child = fork();
-  if (child == 0) {
-    std::thread([] {
-      for (int i = 0; i < 1000; ++i) {
-        if (ReadMounts("/proc/self").empty()) {
-          _exit(ReadMounts().empty() ? 1 : 0);
-        }
-        std::this_thread::sleep_for(std::chrono::milliseconds(10));
-      }
-      _exit(2);
-    }).detach();
-    syscall(SYS_exit, 0);  // of the thread
-  }
-  int status = -1;
-  EXPECT_EQ(waitpid(child, &status, 0), child);
-  EXPECT_EQ(status, 0);
+  ExpectWithoutFirstThread(
+      [] {},
+      [] { return ReadMounts("/proc/self").empty() && !ReadMounts().empty(); });
 }
 
 TEST(ControlGroups, UnreadableIsNone) {

@@ -8,8 +8,8 @@
 
 #include "lib/file/page_cache.h"
 #include "test/on_disk.h"
+#include "test/open_ones.h"
 #include "test/status_matchers.h"
-#include "test/temporary_directory.h"
 
 namespace pagestall {
 namespace {
@@ -29,8 +29,7 @@ class ResidencyGateTest : public testing::Test {
   }
 
   TemporaryDirectory directory_;
-  File file_ = *File::Open(
-      directory_.Write("file", std::vector<uint8_t>(kSize, 1)), O_RDWR);
+  File file_ = OpenOnes(directory_, kSize);
   Mapping mapping_ = *Mapping::Map(file_);
   ResidencyGate gate_{file_, mapping_};
 };

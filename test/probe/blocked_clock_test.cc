@@ -4,8 +4,6 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <asio/io_context.hpp>
@@ -17,12 +15,10 @@
 #include <optional>
 #include <thread>
 
-#include "lib/file/file.h"
-#include "lib/file/mapping.h"
+#include "test/child.h"
 #include "test/forbidden_call.h"
 #include "test/probe/load.h"
 #include "test/sanitized.h"
-#include "test/slow_mount.h"
 #include "test/status_matchers.h"
 
 namespace pagestall {
@@ -34,17 +30,36 @@ using testing::Ge;
 using testing::Le;
 using testing::Lt;
 
+// A library's small loop, whose array of events is on its own frame.
+void WaitOnADescriptorOfItsOwn(std::chrono::milliseconds time) {
+  const int own = epoll_create1(EPOLL_CLOEXEC);
+  struct epoll_event none {};
+  epoll_wait(own, &none, 1, static_cast<int>(time.count()));
+  close(own);
+}
+
+// Has SIGUSR1 wait so while it lives.
+class WaitingHandler {
+ public:
+  explicit WaitingHandler(int flags) {
+    struct sigaction action {};
+    action.sa_handler = [](int) { WaitOnADescriptorOfItsOwn(1ms); };
+    action.sa_flags = flags;
+    sigaction(SIGUSR1, &action, &before_);
+  }
+  ~WaitingHandler() { sigaction(SIGUSR1, &before_, nullptr); }
+  WaitingHandler(const WaitingHandler&) = delete;
+  WaitingHandler& operator=(const WaitingHandler&) = delete;
+
+ private:
+  struct sigaction before_ {};
+};
+
 // A thread sleeps longer than it asked to where others have the CPU: so what
 // counts is at most the time that has passed, and what does not count is less
 // than half of what would have.
 class BlockedClockTest : public testing::Test {
  protected:
-  void SetUp() override {
-    auto clock = BlockedClock::Start();
-    ASSERT_THAT(clock, IsOk());
-    clock_ = *std::move(clock);
-  }
-
   static std::chrono::nanoseconds Passed(
       std::chrono::steady_clock::time_point since) {
     return std::chrono::steady_clock::now() - since;
@@ -55,8 +70,14 @@ class BlockedClockTest : public testing::Test {
   const OnOneCpu here_;
   std::chrono::steady_clock::time_point start_ =
       std::chrono::steady_clock::now();
-  std::unique_ptr<BlockedClock> clock_;
+  std::unique_ptr<BlockedClock> clock_ = BlockedClock::Start().value();
 };
+
+// A call of 200 ms counts, and a wait of 600 ms does not.
+testing::Matcher<BlockedTime> IsTheCallAlone() {
+  return AllOf(Field(&BlockedTime::at_least, Ge(100ms)),
+               Field(&BlockedTime::at_most, Lt(500ms)));
+}
 
 TEST_F(BlockedClockTest, SleepCounts) {
   std::this_thread::sleep_for(50ms);
@@ -72,14 +93,6 @@ TEST_F(BlockedClockTest, ComputingDoesNotCountHoweverBusyTheMachine) {
   EXPECT_THAT((*clock)->Elapsed()->at_most, Lt(50ms));
 }
 
-TEST_F(BlockedClockTest, WaitForEventsDoesNotCount) {
-  asio::io_context context;
-  asio::steady_timer timer(context, 100ms);
-  timer.async_wait([](const asio::error_code& /*error*/) {});
-  context.run();
-  EXPECT_THAT(clock_->Elapsed()->at_most, Lt(50ms));
-}
-
 TEST_F(BlockedClockTest, WaitForAnotherThreadsPostDoesNotCount) {
   asio::io_context context;
   const asio::steady_timer timer(context);  // makes the context use epoll
@@ -93,19 +106,7 @@ TEST_F(BlockedClockTest, WaitForAnotherThreadsPostDoesNotCount) {
 }
 
 TEST_F(BlockedClockTest, SleepBetweenWaitsCounts) {
-  asio::io_context context;
-  asio::steady_timer timer(context);
-  int rounds = 0;
-  const std::function<void()> next = [&] {
-    if (++rounds > 5) return;
-    timer.expires_after(20ms);
-    timer.async_wait([&](const asio::error_code& /*error*/) {
-      std::this_thread::sleep_for(10ms);
-      next();
-    });
-  };
-  next();
-  context.run();
+  WaitOften(5, 20ms, [](int /*round*/) { std::this_thread::sleep_for(10ms); });
   EXPECT_THAT(clock_->Elapsed()->at_least,
               AllOf(Ge(49ms), Le(Passed() - 5 * 20ms)));
 }
@@ -113,19 +114,9 @@ TEST_F(BlockedClockTest, SleepBetweenWaitsCounts) {
 // More waits than there are readings: what cannot be told apart lies between
 // the bounds.
 TEST_F(BlockedClockTest, BoundsHoldAmongManyShortWaits) {
-  asio::io_context context;
-  asio::steady_timer timer(context);
-  int rounds = 0;
-  const std::function<void()> next = [&] {
-    if (++rounds > 200) return;
-    timer.expires_after(50us);
-    timer.async_wait([&](const asio::error_code& /*error*/) {
-      if (rounds % 50 == 0) std::this_thread::sleep_for(10ms);
-      next();
-    });
-  };
-  next();
-  context.run();
+  WaitOften(200, 50us, [](int round) {
+    if (round % 50 == 0) std::this_thread::sleep_for(10ms);
+  });
   const BlockedTime blocked = *clock_->Elapsed();
   EXPECT_LE(blocked.at_least, blocked.at_most);
   EXPECT_THAT(blocked.at_least, Le(Passed() - 200 * 50us));
@@ -135,10 +126,9 @@ TEST_F(BlockedClockTest, BoundsHoldAmongManyShortWaits) {
 TEST_F(BlockedClockTest, ClocksOfOneThreadDoNotDisturbEachOther) {
   std::this_thread::sleep_for(20ms);
   const auto inner_start = std::chrono::steady_clock::now();
-  const auto inner = BlockedClock::Start();
-  ASSERT_THAT(inner, IsOk());
+  const auto inner = BlockedClock::Start().value();
   std::this_thread::sleep_for(30ms);
-  EXPECT_THAT((*inner)->Elapsed()->at_least,
+  EXPECT_THAT(inner->Elapsed()->at_least,
               AllOf(Ge(29ms), Le(Passed(inner_start))));
   EXPECT_THAT(clock_->Elapsed()->at_least, AllOf(Ge(49ms), Le(Passed())));
 }
@@ -154,48 +144,21 @@ TEST_F(BlockedClockTest, OtherThreadsSleepDoesNotCount) {
   EXPECT_THAT(clock_->Elapsed()->at_most, Lt(50ms));
 }
 
-TEST_F(BlockedClockTest, FaultOnASlowFileCounts) {
-  constexpr std::chrono::milliseconds kDelay = 40ms;
-  const SlowZeros slow(kDelay);
-  if (!slow.ok()) GTEST_SKIP() << slow.reason();
-  const auto file = File::Open(slow.page(), O_RDONLY);
-  ASSERT_THAT(file, IsOk());
-  const auto mapping = Mapping::Map(*file);
-  ASSERT_THAT(mapping, IsOk());
-
-  const auto start = std::chrono::steady_clock::now();
-  const auto clock = BlockedClock::Start();
-  const volatile uint8_t cold = mapping->bytes()[0];
-  EXPECT_THAT((*clock)->Elapsed()->at_least,
-              AllOf(Ge(kDelay), Le(Passed(start))));
-  EXPECT_EQ(cold, 0);
-
-  const auto again = BlockedClock::Start();
-  const volatile uint8_t warm = mapping->bytes()[0];
-  EXPECT_THAT((*again)->Elapsed()->at_most, Lt(kDelay / 2));
-  EXPECT_EQ(warm, 0);
-}
-
-// A synchronous call that has an event loop of its own.
-void RunLoopOfItsOwn(std::chrono::milliseconds time) {
-  asio::io_context own;
-  asio::steady_timer reply(own, time);
-  reply.async_wait([](const asio::error_code& /*error*/) {});
-  own.run();
-}
-
-TEST_F(BlockedClockTest, LoopWithinALoopCounts) {
-  asio::io_context context;
-  asio::steady_timer timer(context, 10ms);
-  timer.async_wait([&](const asio::error_code& /*error*/) {
-    RunLoopOfItsOwn(200ms);
-    timer.expires_after(600ms);
-    timer.async_wait([](const asio::error_code& /*error*/) {});
-  });
-  context.run();
-  EXPECT_THAT(*clock_->Elapsed(),
-              AllOf(Field(&BlockedTime::at_least, Ge(100ms)),
-                    Field(&BlockedTime::at_most, Lt(500ms))));
+// Also where the frames of Asio's handlers are further out than that of its
+// call, whose array is so large.
+TEST_F(BlockedClockTest, WaitWithinAHandlerCountsAndTheLoopsDoesNot) {
+  for (const auto call : {RunLoopOfItsOwn, WaitOnADescriptorOfItsOwn}) {
+    const auto clock = BlockedClock::Start().value();
+    asio::io_context context;
+    asio::steady_timer timer(context, 100ms);
+    timer.async_wait([&](const asio::error_code& /*error*/) {
+      call(200ms);
+      timer.expires_after(600ms);
+      timer.async_wait([](const asio::error_code& /*error*/) {});
+    });
+    context.run();
+    EXPECT_THAT(*clock->Elapsed(), IsTheCallAlone());
+  }
 }
 
 TEST_F(BlockedClockTest, LoopWithinALoopThatHasNotWaitedYetCounts) {
@@ -220,58 +183,24 @@ TEST_F(BlockedClockTest, LoopThatTurnsOutToBeWithinAnotherCountsFromThenOn) {
     timer->async_wait([](const asio::error_code& /*error*/) {});
   });
   context.run();
-  EXPECT_THAT(*clock_->Elapsed(),
-              AllOf(Field(&BlockedTime::at_least, Ge(100ms)),
-                    Field(&BlockedTime::at_most, Lt(500ms))));
+  EXPECT_THAT(*clock_->Elapsed(), IsTheCallAlone());
 }
 
 TEST_F(BlockedClockTest, WaitOnAnotherDescriptorThanTheGivenCounts) {
   const int own = epoll_create1(EPOLL_CLOEXEC);
-  const int others = epoll_create1(EPOLL_CLOEXEC);
-  const auto clock = BlockedClock::Start(own);
-  ASSERT_THAT(clock, IsOk());
+  const auto clock = BlockedClock::Start(own).value();
+  WaitOnADescriptorOfItsOwn(200ms);
   struct epoll_event none {};
-  epoll_wait(others, &none, 1, 200);
   epoll_wait(own, &none, 1, 600);
-  EXPECT_THAT(*(*clock)->Elapsed(),
-              AllOf(Field(&BlockedTime::at_least, Ge(199ms)),
-                    Field(&BlockedTime::at_most, Lt(500ms))));
+  EXPECT_THAT(*clock->Elapsed(), IsTheCallAlone());
+  EXPECT_GE(clock->Elapsed()->at_least, 199ms);
   close(own);
-  close(others);
-}
-
-// A library's small loop, whose array of events is on its own frame.
-void WaitOnADescriptorOfItsOwn(std::chrono::milliseconds time) {
-  const int own = epoll_create1(EPOLL_CLOEXEC);
-  struct epoll_event none {};
-  epoll_wait(own, &none, 1, static_cast<int>(time.count()));
-  close(own);
-}
-
-// Asio's array is so large that the frames of its handlers are further out than
-// that of its call.
-TEST_F(BlockedClockTest, PlainWaitWithinAHandlerCountsAndTheLoopsDoesNot) {
-  asio::io_context context;
-  asio::steady_timer timer(context, 100ms);
-  timer.async_wait([&](const asio::error_code& /*error*/) {
-    WaitOnADescriptorOfItsOwn(200ms);
-    timer.expires_after(600ms);
-    timer.async_wait([](const asio::error_code& /*error*/) {});
-  });
-  context.run();
-  EXPECT_THAT(*clock_->Elapsed(),
-              AllOf(Field(&BlockedTime::at_least, Ge(100ms)),
-                    Field(&BlockedTime::at_most, Lt(500ms))));
 }
 
 TEST_F(BlockedClockTest, WaitInASignalsHandlerDoesNotEndTheInterruptedOne) {
-  struct sigaction action {};
-  action.sa_handler = [](int) { WaitOnADescriptorOfItsOwn(1ms); };
-  struct sigaction before {};
-  sigaction(SIGUSR1, &action, &before);
+  const WaitingHandler handler(0);
   const int own = epoll_create1(EPOLL_CLOEXEC);
-  const auto clock = BlockedClock::Start(own);
-  ASSERT_THAT(clock, IsOk());
+  const auto clock = BlockedClock::Start(own).value();
   std::jthread sender([self = pthread_self()] {
     std::this_thread::sleep_for(100ms);
     pthread_kill(self, SIGUSR1);
@@ -279,63 +208,41 @@ TEST_F(BlockedClockTest, WaitInASignalsHandlerDoesNotEndTheInterruptedOne) {
   struct epoll_event none {};
   EXPECT_EQ(epoll_wait(own, &none, 1, 10'000), -1);
   EXPECT_EQ(errno, EINTR);
-  EXPECT_THAT((*clock)->Elapsed()->at_least, Lt(50ms));
+  EXPECT_THAT(clock->Elapsed()->at_least, Lt(50ms));
   close(own);
-  sigaction(SIGUSR1, &before, nullptr);
 }
 
 TEST_F(BlockedClockTest, WaitInASignalsHandlerDoesNotWaitForTheReadingsEnd) {
-  struct sigaction action {};
-  action.sa_handler = [](int) { WaitOnADescriptorOfItsOwn(1ms); };
-  action.sa_flags = SA_RESTART;
-  struct sigaction before {};
-  sigaction(SIGUSR1, &action, &before);
-  {
-    const std::jthread sender(
-        [self = pthread_self()](const std::stop_token& stop) {
-          while (!stop.stop_requested()) {
-            pthread_kill(self, SIGUSR1);
-            std::this_thread::sleep_for(2ms);
-          }
-        });
-    while (Passed() < 300ms) EXPECT_THAT(clock_->Elapsed(), IsOk());
-  }
-  sigaction(SIGUSR1, &before, nullptr);
+  const WaitingHandler handler(SA_RESTART);
+  const std::jthread sender(
+      [self = pthread_self()](const std::stop_token& stop) {
+        while (!stop.stop_requested()) {
+          pthread_kill(self, SIGUSR1);
+          std::this_thread::sleep_for(2ms);
+        }
+      });
+  while (Passed() < 300ms) EXPECT_THAT(clock_->Elapsed(), IsOk());
 }
 
-// In a process of its own.
 TEST_F(BlockedClockTest, MainThreadThatHasEndedIsMeasuredNoMore) {
-  const pid_t child = fork();
-  if (child == 0) {
-    static std::unique_ptr<BlockedClock> clock = *BlockedClock::Start();
-    std::thread([] {
-      std::this_thread::sleep_for(50ms);
-      const bool has_ended = clock->HasEnded();
-      const auto then = clock->Elapsed();
-      std::this_thread::sleep_for(50ms);
-      const auto now = clock->Elapsed();
-      _exit(has_ended && then.ok() && now.ok() && then->at_most == now->at_most
-                ? 0
-                : 1);
-    }).detach();
-    syscall(SYS_exit, 0);  // pthread_exit() would unwind through the test
-  }
-  int status = -1;
-  EXPECT_EQ(waitpid(child, &status, 0), child);
-  EXPECT_EQ(status, 0);
+  std::unique_ptr<BlockedClock> clock;
+  ExpectWithoutFirstThread([&] { clock = *BlockedClock::Start(); },
+                           [&] {
+                             const bool has_ended = clock->HasEnded();
+                             const auto then = clock->Elapsed();
+                             std::this_thread::sleep_for(50ms);
+                             const auto now = clock->Elapsed();
+                             return has_ended && then.ok() && now.ok() &&
+                                    then->at_most == now->at_most;
+                           });
 }
 
 TEST_F(BlockedClockTest, DescriptorThatOthersHaveClosedIsNoEndOfTheThread) {
-  const pid_t child = fork();
-  if (child == 0) {
-    const auto clock = BlockedClock::Start();
+  ExpectInAChild([] {
+    const auto clock = *BlockedClock::Start();
     for (int fd = 3; fd < 1024; ++fd) close(fd);
-    const auto blocked = (*clock)->Elapsed();
-    _exit(!blocked.ok() && !(*clock)->HasEnded() ? 0 : 1);
-  }
-  int status = -1;
-  EXPECT_EQ(waitpid(child, &status, 0), child);
-  EXPECT_EQ(status, 0);
+    return !clock->Elapsed().ok() && !clock->HasEnded();
+  });
 }
 
 // A thread that is measured, and does what it is told.
@@ -358,22 +265,6 @@ class Measured {
   std::jthread thread_;
 };
 
-TEST_F(BlockedClockTest, IsReadByAnotherThreadInTheMidstOfASleep) {
-  Measured other([] { std::this_thread::sleep_for(300ms); });
-  std::this_thread::sleep_for(100ms);
-  const auto first = other.clock().Elapsed();
-  std::this_thread::sleep_for(100ms);
-  const auto second = other.clock().Elapsed();
-  other.Join();
-  ASSERT_THAT(first, IsOk());
-  ASSERT_THAT(second, IsOk());
-  EXPECT_THAT(first->at_least, AllOf(Ge(50ms), Le(Passed())));
-  EXPECT_THAT((*second - *first).at_least, AllOf(Ge(50ms), Le(Passed())));
-  EXPECT_THAT(other.clock().Elapsed()->at_least,
-              AllOf(Ge(299ms), Le(Passed())));
-  EXPECT_THAT(clock_->Elapsed()->at_least, Ge(200ms)) << "its own sleep";
-}
-
 TEST_F(BlockedClockTest, WaitForEventsIsReadByAnotherThreadInItsMidst) {
   Measured other([] { RunLoopOfItsOwn(200ms); });
   std::this_thread::sleep_for(100ms);
@@ -395,24 +286,19 @@ TEST_F(BlockedClockTest, SaysAfterItsThreadsEndWhatWasUntilThen) {
   EXPECT_THAT(other->clock().Usage()->voluntary_switches, AllOf(Ge(1), Lt(20)));
   other.reset();
   // Nothing of it is left to this thread.
-  const auto clock = BlockedClock::Start();
+  const auto clock = *BlockedClock::Start();
   RunLoopOfItsOwn(100ms);
-  EXPECT_THAT((*clock)->Elapsed()->at_most, Lt(50ms));
+  EXPECT_THAT(clock->Elapsed()->at_most, Lt(50ms));
 }
 
 TEST_F(BlockedClockTest, IsRefusedInAChildWhichMayHaveItsOwn) {
-  const pid_t child = fork();
-  if (child == 0) {
+  ExpectInAChild([&] {
     const bool refused = absl::IsFailedPrecondition(clock_->Elapsed().status());
     clock_.reset();
     const auto own = BlockedClock::Start();
     std::this_thread::sleep_for(20ms);
-    const bool measured = own.ok() && (*own)->Elapsed()->at_least >= 19ms;
-    _exit(refused && measured ? 0 : 1);
-  }
-  int status = -1;
-  EXPECT_EQ(waitpid(child, &status, 0), child);
-  EXPECT_EQ(status, 0);
+    return refused && own.ok() && (*own)->Elapsed()->at_least >= 19ms;
+  });
 }
 
 // The library's epoll_wait() is the C library's to everybody else.

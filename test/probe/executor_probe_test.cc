@@ -4,11 +4,9 @@
 
 #include <fcntl.h>
 #include <gtest/gtest-spi.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <asio/co_spawn.hpp>
-#include <asio/detached.hpp>
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
@@ -25,6 +23,7 @@
 #include "lib/file/file.h"
 #include "lib/file/mapping.h"
 #include "lib/probe/expect_not_blocked.h"
+#include "test/child.h"
 #include "test/probe/load.h"
 #include "test/slow_mount.h"
 #include "test/status_matchers.h"
@@ -37,6 +36,7 @@ using testing::Ge;
 using testing::HasSubstr;
 using testing::Le;
 using testing::Lt;
+using testing::Not;
 
 // Waits before and after `body`, so that the probe is at its pace around it.
 asio::awaitable<void> BetweenWaits(const std::function<void()>& body) {
@@ -75,8 +75,7 @@ void ExpectStallOf(std::chrono::nanoseconds stall, const Stalls& stalls) {
 
 TEST(ExecutorProbe, IdleExecutorShowsNothing) {
   const ExecutorReport report = Watch([] {});
-  ASSERT_THAT(report.blocked, IsOk());
-  EXPECT_LT(report.blocked->at_most, 50ms);
+  EXPECT_LT(report.blocked.value().at_most, 50ms);
   EXPECT_GE(report.stalls.window, 100ms);
   const auto ticks = static_cast<size_t>(report.stalls.window / 1ms);
   EXPECT_EQ(report.stalls.lateness.size(), ticks + 1);
@@ -85,30 +84,29 @@ TEST(ExecutorProbe, IdleExecutorShowsNothing) {
   EXPECT_LT(report.usage->major_faults, 10);
 }
 
-TEST(ExecutorProbe, SleepIsAStallAndBlocked) {
+TEST(ExecutorProbe, SleepIsAStallAndBlockedAndOneLineOfALog) {
   const ExecutorReport report =
       Watch([] { std::this_thread::sleep_for(50ms); });
   ExpectStallOf(50ms, report.stalls);
-  ASSERT_THAT(report.blocked, IsOk());
-  EXPECT_THAT(report.blocked->at_least,
+  EXPECT_THAT(report.blocked.value().at_least,
               AllOf(Ge(49ms), Le(report.stalls.window)));
   EXPECT_GE(report.usage->voluntary_switches, 1);
+  EXPECT_THAT(report.ToString(),
+              AllOf(HasSubstr(": blocked "), HasSubstr("p99.9"),
+                    HasSubstr(" major"), Not(HasSubstr("\n"))));
 }
 
 TEST(ExecutorProbe, ComputingIsAStallAndNotBlocked) {
   const ExecutorReport report = Watch([] { ComputeFor(50ms); });
   ExpectStallOf(50ms, report.stalls);
-  ASSERT_THAT(report.blocked, IsOk());
-  EXPECT_LT(report.blocked->at_most, 25ms);
+  EXPECT_LT(report.blocked.value().at_most, 25ms);
 }
 
 TEST(ExecutorProbe, FaultOnASlowFileIsAStallAndBlocked) {
   constexpr std::chrono::milliseconds kDelay = 40ms;
   const SlowZeros slow(kDelay);
   if (!slow.ok()) GTEST_SKIP() << slow.reason();
-  const auto file = File::Open(slow.page(), O_RDONLY);
-  ASSERT_THAT(file, IsOk());
-  const auto mapping = Mapping::Map(*file);
+  const auto mapping = Mapping::Map(File::Open(slow.page(), O_RDONLY).value());
   ASSERT_THAT(mapping, IsOk());
   uint8_t touched = 1;
   const ExecutorReport report = Watch([&] {
@@ -116,23 +114,9 @@ TEST(ExecutorProbe, FaultOnASlowFileIsAStallAndBlocked) {
   });
   EXPECT_EQ(touched, 0);
   ExpectStallOf(kDelay, report.stalls);
-  ASSERT_THAT(report.blocked, IsOk());
-  EXPECT_THAT(report.blocked->at_least, AllOf(Ge(kDelay), Lt(2 * kDelay)));
+  EXPECT_THAT(report.blocked.value().at_least,
+              AllOf(Ge(kDelay), Lt(2 * kDelay)));
   EXPECT_EQ(report.usage->major_faults, 1);
-}
-
-TEST(ExecutorProbe, StallThatHasNotEndedCountsUntilTheStop) {
-  asio::io_context context;
-  ExecutorProbe probe(context.get_executor());
-  probe.Start();
-  ExecutorReport report;
-  asio::post(context, [&] {
-    ComputeFor(30ms);
-    report = probe.Stop();
-  });
-  context.run();
-  EXPECT_GE(report.stalls.Quantile(1), 28ms);
-  EXPECT_GE(report.stalls.StalledPercent(), 80);
 }
 
 TEST(ExecutorProbe, EachTakeIsAWindowOfItsOwn) {
@@ -155,10 +139,8 @@ TEST(ExecutorProbe, EachTakeIsAWindowOfItsOwn) {
   });
   context.run();
   ASSERT_EQ(reports.size(), 2u);
-  ASSERT_THAT(reports[0].blocked, IsOk());
-  ASSERT_THAT(reports[1].blocked, IsOk());
-  EXPECT_GE(reports[0].blocked->at_least, 29ms);
-  EXPECT_LT(reports[1].blocked->at_most, 10ms);
+  EXPECT_GE(reports[0].blocked.value().at_least, 29ms);
+  EXPECT_LT(reports[1].blocked.value().at_most, 10ms);
   EXPECT_GE(reports[0].stalls.Quantile(1), 28ms);
   EXPECT_GE(reports[0].stalls.window, 55ms);
   EXPECT_GE(reports[1].stalls.window, 20ms);
@@ -166,35 +148,39 @@ TEST(ExecutorProbe, EachTakeIsAWindowOfItsOwn) {
 }
 
 TEST(ExecutorProbe, LoopWithinACoroutineIsBlocked) {
-  const ExecutorReport report = Watch([] {
-    asio::io_context own;
-    asio::steady_timer reply(own, 200ms);
-    reply.async_wait([](const asio::error_code& /*error*/) {});
-    own.run();
-  });
-  ASSERT_THAT(report.blocked, IsOk());
-  EXPECT_THAT(report.blocked->at_least,
+  const ExecutorReport report = Watch([] { RunLoopOfItsOwn(200ms); });
+  EXPECT_THAT(report.blocked.value().at_least,
               AllOf(Ge(100ms), Le(report.stalls.window)));
 }
 
-// Runs a context on threads of its own until it is destroyed.
-class Running {
+// A context that threads of its own run until they are joined, and its probe.
+class Probed {
  public:
-  explicit Running(int threads) {
+  explicit Probed(int threads = 1, const StallProbe::Options& options = {})
+      : probe(std::in_place, context.get_executor(), options) {
     for (int i = 0; i < threads; ++i) {
-      threads_.emplace_back([this] { context_.run(); });
+      threads_.emplace_back([this] { context.run(); });
     }
+    probe->Start();
+    std::this_thread::sleep_for(50ms);  // until it has run some ticks
   }
-  asio::io_context& context() { return context_; }
+  // Has a thread sleep, and waits for a part of that.
+  void Sleep(std::chrono::milliseconds time, std::chrono::milliseconds wait) {
+    asio::post(context, [time] { std::this_thread::sleep_for(time); });
+    std::this_thread::sleep_for(wait);
+  }
+  ~Probed() { Join(); }
   void Join() {
     open_.reset();
     threads_.clear();
   }
 
+  asio::io_context context;
+  std::optional<ExecutorProbe> probe;
+
  private:
-  asio::io_context context_;
   asio::executor_work_guard<asio::io_context::executor_type> open_{
-      context_.get_executor()};
+      context.get_executor()};
   std::vector<std::jthread> threads_;
 };
 
@@ -213,55 +199,51 @@ void ExpectSense(const ExecutorReport& report) {
   }
 }
 
-TEST(ExecutorProbe, MeasuresTheWorkerWhateverThreadAsks) {
-  Running running(1);
-  ExecutorProbe probe(running.context().get_executor());
-  probe.Start();
-  std::this_thread::sleep_for(50ms);  // until it has run some ticks
-  probe.Take();
-  asio::post(running.context(), [] { std::this_thread::sleep_for(200ms); });
+TEST(ExecutorProbe, MeasuresTheWorkerWhateverThreadAsksAndWhenever) {
+  Probed probed;
+  probed.probe->Take();
+  probed.Sleep(400ms, 100ms);
+  std::vector<ExecutorReport> reports = {probed.probe->Take()};
   std::this_thread::sleep_for(100ms);
-  const ExecutorReport within = probe.Take();
-  std::this_thread::sleep_for(200ms);
-  const ExecutorReport after = probe.Stop();
-  running.Join();
-  ExpectSense(within);
-  ExpectSense(after);
-  ASSERT_EQ(within.workers.size(), 1u);
-  EXPECT_NE(within.workers[0].thread, gettid());
-  EXPECT_THAT(within.blocked->at_least, AllOf(Ge(50ms), Le(200ms)));
-  EXPECT_THAT(after.blocked->at_least, AllOf(Ge(50ms), Le(200ms)));
-  EXPECT_THAT(within.blocked->at_least + after.blocked->at_least,
-              AllOf(Ge(199ms), Le(within.stalls.window + after.stalls.window)));
-  EXPECT_GE(within.stalls.StalledPercent(), 40);
-  EXPECT_LE(within.stalls.StalledPercent(), 100);
-  EXPECT_GE(after.stalls.StalledPercent(), 20);
-  EXPECT_LE(after.stalls.StalledPercent(), 100);
+  reports.push_back(probed.probe->Take());
+  std::this_thread::sleep_for(300ms);
+  reports.push_back(probed.probe->Stop());
+  ASSERT_EQ(reports[0].workers.size(), 1u);
+  EXPECT_NE(reports[0].workers[0].thread, gettid());
+  std::chrono::nanoseconds blocked{};
+  std::chrono::nanoseconds window{};
+  for (const ExecutorReport& report : reports) {
+    ExpectSense(report);
+    EXPECT_THAT(report.blocked->at_least, AllOf(Ge(50ms), Le(400ms)));
+    EXPECT_THAT(report.stalls.StalledPercent(), AllOf(Ge(20), Le(100)));
+    blocked += report.blocked->at_least;
+    window += report.stalls.window;
+  }
+  EXPECT_THAT(blocked, AllOf(Ge(399ms), Le(window)));
+  EXPECT_GE(reports[2].stalls.Quantile(1), 300ms)
+      << "of ticks that were due before";
 }
 
 TEST(ExecutorProbe, WorkersThatRunOneContextAreMeasuredEachByItself) {
   constexpr int kThreads = 3;
-  Running running(kThreads);
-  ExecutorProbe probe(running.context().get_executor());
-  probe.Start();
+  Probed probed(kThreads);
   ExecutorReport report;
   int windows = 0;
   do {  // until all have had their turn
     std::this_thread::sleep_for(100ms);
-    report = probe.Take();
+    report = probed.probe->Take();
     ExpectSense(report);
   } while (report.workers.size() < kThreads && ++windows < 100);
   ASSERT_EQ(report.workers.size(), size_t{kThreads});
   std::atomic<pid_t> computing = 0;
-  asio::post(running.context(), [&] {
+  asio::post(probed.context, [&] {
     computing = gettid();
     ComputeFor(300ms);
   });
   while (computing == 0) std::this_thread::sleep_for(1ms);
-  probe.Take();
+  probed.probe->Take();
   std::this_thread::sleep_for(200ms);
-  report = probe.Stop();
-  running.Join();
+  report = probed.probe->Stop();
   ExpectSense(report);
   for (const WorkerReport& worker : report.workers) {
     EXPECT_EQ(worker.blocked->at_least, 0ms) << "may be idle";
@@ -276,15 +258,9 @@ TEST(ExecutorProbe, WorkersThatRunOneContextAreMeasuredEachByItself) {
 
 // Another may be idle, and would run the second.
 TEST(ExecutorProbe, NothingIsCertainOfAWorkerThatHasRunOneTick) {
-  Running running(1);
-  ExecutorProbe probe(running.context().get_executor(),
-                      {.period = std::chrono::hours(1), .late = 1ms});
-  probe.Start();
-  std::this_thread::sleep_for(20ms);
-  asio::post(running.context(), [] { std::this_thread::sleep_for(100ms); });
-  std::this_thread::sleep_for(200ms);
-  const ExecutorReport report = probe.Stop();
-  running.Join();
+  Probed probed(1, {.period = std::chrono::hours(1), .late = 1ms});
+  probed.Sleep(100ms, 200ms);
+  const ExecutorReport report = probed.probe->Stop();
   ExpectSense(report);
   ASSERT_EQ(report.workers.size(), 1u);
   EXPECT_EQ(report.blocked->at_least, 0ms);
@@ -292,52 +268,26 @@ TEST(ExecutorProbe, NothingIsCertainOfAWorkerThatHasRunOneTick) {
   EXPECT_THAT(report.ToString(), HasSubstr(": blocked 0.0 to 1"));
 }
 
-TEST(ExecutorProbe, StallThatOutlastsAWindowIsCertainInTheNextAsWell) {
-  Running running(1);
-  ExecutorProbe probe(running.context().get_executor());
-  probe.Start();
-  std::this_thread::sleep_for(50ms);
-  asio::post(running.context(), [] { std::this_thread::sleep_for(400ms); });
-  std::this_thread::sleep_for(100ms);
-  probe.Take();
-  std::this_thread::sleep_for(100ms);
-  const ExecutorReport within = probe.Stop();
-  running.Join();
-  ExpectSense(within);
-  EXPECT_GE(within.blocked->at_least, 50ms);
-}
-
 // Whoever holds what lock there.
 TEST(ExecutorProbe, IsRefusedInAChildAndDestroyedThere) {
-  Running running(1);
-  std::optional<ExecutorProbe> probe(running.context().get_executor());
-  probe->Start();
+  Probed probed;
   std::atomic<bool> done = false;
   std::jthread taking([&] {
-    while (!done) probe->Take();
+    while (!done) probed.probe->Take();
   });
-  constexpr int kChildren = 50;
-  for (int i = 0; i < kChildren; ++i) {
-    const pid_t child = fork();
-    if (child == 0) {
-      alarm(60);
-      const ExecutorReport taken = probe->Take();
-      const ExecutorReport stopped = probe->Stop();
-      probe.reset();
-      _exit(absl::IsFailedPrecondition(taken.blocked.status()) &&
-                    absl::IsFailedPrecondition(taken.usage.status()) &&
-                    absl::IsFailedPrecondition(stopped.blocked.status())
-                ? 0
-                : 1);
-    }
-    int status = -1;
-    ASSERT_EQ(waitpid(child, &status, 0), child);
-    ASSERT_EQ(status, 0) << "child " << i;
+  for (int i = 0; i < 50 && !testing::Test::HasFailure(); ++i) {
+    ExpectInAChild([&] {
+      const ExecutorReport taken = probed.probe->Take();
+      const ExecutorReport stopped = probed.probe->Stop();
+      probed.probe.reset();
+      return absl::IsFailedPrecondition(taken.blocked.status()) &&
+             absl::IsFailedPrecondition(taken.usage.status()) &&
+             absl::IsFailedPrecondition(stopped.blocked.status());
+    });
   }
   done = true;
   taking.join();
-  probe->Stop();
-  running.Join();
+  probed.probe->Stop();
 }
 
 TEST(ExecutorProbe, WorksOnAThreadPoolAndOnAStrand) {
@@ -348,27 +298,27 @@ TEST(ExecutorProbe, WorksOnAThreadPoolAndOnAStrand) {
     probe.Start();
     on_strand.Start();
     std::this_thread::sleep_for(100ms);
-    ExpectSense(probe.Stop());
-    ExpectSense(on_strand.Stop());
+    for (ExecutorProbe* one : {&probe, &on_strand}) {
+      const ExecutorReport report = one->Stop();
+      ExpectSense(report);
+      EXPECT_GE(report.stalls.lateness.size(), 100u);
+    }
   }
   pool.join();
 }
 
 TEST(ExecutorProbe, ReportsWorkersThatHaveEndedOnce) {
   const OnOneCpu here;
-  Running running(1);
-  ExecutorProbe probe(running.context().get_executor());
-  probe.Start();
-  std::this_thread::sleep_for(20ms);
-  asio::post(running.context(), [] { std::this_thread::sleep_for(50ms); });
-  asio::post(running.context(), [&] { running.context().stop(); });
-  running.Join();
-  const ExecutorReport report = probe.Take();
+  Probed probed;
+  probed.Sleep(50ms, 0ms);
+  asio::post(probed.context, [&] { probed.context.stop(); });
+  probed.Join();
+  const ExecutorReport report = probed.probe->Take();
   ExpectSense(report);
   EXPECT_THAT(report.blocked->at_least,
               AllOf(Ge(49ms), Le(report.stalls.window)));
-  EXPECT_THAT(probe.Take().blocked,
-              IsError(absl::StatusCode::kFailedPrecondition,
+  EXPECT_THAT(probed.probe->Take().blocked,
+              IsError(kFailedPrecondition,
                       HasSubstr("no thread has run the executor")));
 }
 
@@ -379,46 +329,20 @@ TEST(ExecutorProbe, SaysThatNobodyRunsTheExecutor) {
   std::this_thread::sleep_for(10ms);
   const ExecutorReport report = probe.Stop();
   EXPECT_TRUE(report.workers.empty());
-  EXPECT_THAT(report.blocked, IsError(absl::StatusCode::kFailedPrecondition,
-                                      HasSubstr("no thread has run")));
+  EXPECT_THAT(report.blocked,
+              IsError(kFailedPrecondition, HasSubstr("no thread has run")));
   EXPECT_THAT(report.ToString(), HasSubstr(" ms: blocked time: no thread"));
   EXPECT_THAT(report.ToString(), HasSubstr("; faults and switches: no thread"));
 }
 
 TEST(ExecutorProbe, ThatWasDestroyedByAnotherThreadLeavesNothingBehind) {
   {
-    Running running(1);
-    std::optional<ExecutorProbe> probe(running.context().get_executor());
-    probe->Start();
-    std::this_thread::sleep_for(20ms);
-    running.context().stop();
-    running.Join();
-    probe.reset();
+    Probed probed;
+    probed.context.stop();
+    probed.Join();
+    probed.probe.reset();
   }
-  asio::io_context context;
-  asio::steady_timer timer(context, 100ms);
-  timer.async_wait([](const asio::error_code& /*error*/) {});
-  EXPECT_EQ(BlockedForMoreThan(20ms, [&] { context.run(); }), "");
-}
-
-TEST(ExecutorProbe, ReportIsALineForALog) {
-  const std::string line =
-      Watch([] { std::this_thread::sleep_for(20ms); }).ToString();
-  EXPECT_THAT(line, AllOf(HasSubstr(": blocked 2"), HasSubstr("p99.9"),
-                          HasSubstr(" major")));
-  EXPECT_EQ(line.find('\n'), std::string::npos);
-}
-
-TEST(StallProbe, WorksOnAThreadPool) {
-  asio::thread_pool pool(2);
-  {
-    StallProbe probe(pool.get_executor());
-    probe.Start();
-    std::this_thread::sleep_for(100ms);
-    const Stalls stalls = probe.Stop();
-    EXPECT_GE(stalls.lateness.size(), 100u);
-  }
-  pool.join();
+  EXPECT_EQ(BlockedForMoreThan(20ms, [] { RunLoopOfItsOwn(100ms); }), "");
 }
 
 TEST(StallProbe, PeriodAndThresholdCanBeChosen) {
@@ -433,6 +357,7 @@ TEST(StallProbe, PeriodAndThresholdCanBeChosen) {
   context.run();
   EXPECT_EQ(stalls.lateness.size(),
             static_cast<size_t>(stalls.window / 10ms) + 1);
+  EXPECT_GE(stalls.Quantile(1), 84ms) << "though it has not ended";
   EXPECT_GE(stalls.stalled, 44ms);  // due at 10 ms, late from 50 ms on
   EXPECT_LE(stalls.stalled, stalls.window - 50ms);
 }
@@ -442,7 +367,7 @@ TEST(StallProbe, PeriodOfNothingIsAShortOne) {
   StallProbe probe(context.get_executor(), {.period = 0ms});
   probe.Start();
   context.run_for(5ms);
-  EXPECT_THAT(probe.Stop().lateness, testing::Not(testing::IsEmpty()));
+  EXPECT_THAT(probe.Stop().lateness, Not(testing::IsEmpty()));
 }
 
 TEST(StallProbe, HasNothingToSayBeforeTheStartAndAfterTheStop) {
@@ -458,24 +383,6 @@ TEST(StallProbe, HasNothingToSayBeforeTheStartAndAfterTheStop) {
   probe.Start();  // only the first does
   EXPECT_EQ(probe.Stop().window, 0ms);
   context.run();
-}
-
-// By a thread that need not wait for the executor.
-TEST(StallProbe, StallIsOfEachWindowForItsPartOfIt) {
-  asio::io_context context;
-  StallProbe probe(context.get_executor());
-  probe.Start();
-  asio::post(context, [] { std::this_thread::sleep_for(200ms); });
-  std::jthread runner([&] { context.run(); });
-  std::this_thread::sleep_for(100ms);
-  const Stalls within = probe.Take();
-  std::this_thread::sleep_for(200ms);
-  const Stalls after = probe.Stop();
-  EXPECT_GE(within.stalled, 50ms);
-  EXPECT_LE(within.stalled, within.window);
-  EXPECT_GE(after.stalled, 30ms);
-  EXPECT_LE(after.stalled, after.window);
-  EXPECT_GE(after.Quantile(1), 150ms) << "of ticks that were due before";
 }
 
 TEST(StallProbe, ThatIsNeverStoppedDoesNotKeepTheExecutorFromEnding) {
@@ -509,35 +416,10 @@ TEST(ExpectNotBlocked, PassesWhatComputesAndFailsWhatSleeps) {
       "blocked this thread for 3");
 }
 
-TEST(ExpectNotBlocked, FailsWhatBlocksInALoopOfItsOwn) {
-  asio::io_context context;
-  asio::steady_timer keep(context);
-  asio::post(context, [] {
-    asio::io_context own;
-    asio::steady_timer reply(own, 35ms);
-    reply.async_wait([](const asio::error_code& /*error*/) {});
-    own.run();
-  });
-  EXPECT_NONFATAL_FAILURE(EXPECT_NOT_BLOCKED(10ms, context.run()),
-                          "blocked this thread for ");
-}
-
 // Turns too short to be measured each: what was between the waits may have been
 // sleep.
 void TurnOften() {
-  asio::io_context context;
-  asio::steady_timer timer(context);
-  int turns = 0;
-  const std::function<void()> next = [&] {
-    if (++turns > 300) return;
-    timer.expires_after(100us);
-    timer.async_wait([&](const asio::error_code& /*error*/) {
-      ComputeFor(100us);
-      next();
-    });
-  };
-  next();
-  context.run();
+  WaitOften(300, 100us, [](int /*turn*/) { ComputeFor(100us); });
 }
 
 TEST(ExpectNotBlocked, WarnsWhereItCannotBeTold) {

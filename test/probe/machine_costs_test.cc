@@ -1,7 +1,5 @@
 #include "lib/probe/machine_costs.h"
 
-#include <gtest/gtest.h>
-
 #include "test/status_matchers.h"
 
 namespace pagestall {

@@ -2,15 +2,12 @@
 
 #include "lib/probe/mapped_files.h"
 
-#include <fcntl.h>
-#include <gmock/gmock.h>
-
 #include <filesystem>
 #include <vector>
 
 #include "lib/file/mapping.h"
+#include "test/open_ones.h"
 #include "test/status_matchers.h"
-#include "test/temporary_directory.h"
 
 namespace pagestall {
 namespace {
@@ -21,12 +18,10 @@ using testing::Not;
 TEST(MappedFiles, SayWhatIsMappedAndAdvised) {
   constexpr size_t kBytes = size_t{1} << 20;
   const TemporaryDirectory directory;
-  const std::vector<std::string> paths = {
-      directory.Write("file", std::vector<uint8_t>(kBytes, 1))};
+  const File file = OpenOnes(directory, kBytes);
+  const std::vector<std::string> paths = {file.path()};
   EXPECT_EQ(MappedFiles::Now(paths).flags, "");
-  const auto file = File::Open(paths[0], O_RDONLY);
-  ASSERT_THAT(file, IsOk());
-  const auto mapping = Mapping::Map(*file);
+  const auto mapping = Mapping::Map(file);
   ASSERT_THAT(mapping, IsOk());
   EXPECT_THAT(MappedFiles::Now(paths).flags, HasSubstr("rd"));
   EXPECT_THAT(MappedFiles::Now(paths).flags, Not(HasSubstr("rr")));

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <fstream>
@@ -12,8 +11,8 @@
 #include <optional>
 #include <stop_token>
 #include <thread>
-#include <vector>
 
+#include "test/probe/load.h"
 #include "test/sanitized.h"
 
 namespace pagestall {
@@ -51,7 +50,7 @@ std::optional<size_t> AwaitOthersSince(const ThreadTimes& before,
                                        size_t expected) {
   std::optional<size_t> others = ThreadTimes::Now().OthersSince(before);
   for (int wait = 0; wait < 200 && others != expected; ++wait) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    std::this_thread::sleep_for(10ms);
     others = ThreadTimes::Now().OthersSince(before);
   }
   return others;
@@ -63,7 +62,7 @@ TEST(ThreadTimes, OthersAreThoseThatAreNewOrHaveWorked) {
   const ThreadTimes alone = ThreadTimes::Now();
   Worker lazy;
   Worker busy;
-  std::this_thread::sleep_for(std::chrono::milliseconds(20));  // both sleep
+  std::this_thread::sleep_for(20ms);  // both sleep
   const ThreadTimes before = ThreadTimes::Now();
   if (!before.OthersSince(before)) GTEST_SKIP() << "no /proc/self/task";
   EXPECT_EQ(ThreadTimes::Now().OthersSince(alone), 2u);
@@ -91,7 +90,7 @@ std::jthread StartWithId(pid_t id, std::stop_source& end) {
     got = gettid();
     started.count_down();
     while (!end.stop_requested()) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      std::this_thread::sleep_for(1ms);
     }
   });
   started.wait();
@@ -109,10 +108,7 @@ TEST(ThreadTimes, ThreadThatHasTheNumberOfOneBeforeIsNew) {
   ThreadTimes before;
   std::thread([&] {
     id = gettid();
-    const auto end =
-        std::chrono::steady_clock::now() + std::chrono::milliseconds(50);
-    while (std::chrono::steady_clock::now() < end) {
-    }
+    ComputeFor(50ms);
     before = ThreadTimes::Now();
   }).join();
   if (!before.OthersSince(before)) GTEST_SKIP() << "no /proc/self/task";

@@ -11,7 +11,6 @@ namespace pagestall {
 namespace {
 
 using testing::ElementsAre;
-using testing::IsEmpty;
 using Range = HeldRanges::Range;
 
 std::vector<Range> Release(HeldRanges& held, Range range) {
@@ -24,23 +23,6 @@ TEST(HeldRanges, LargeOneIsFreeInOnePiece) {
   HeldRanges held;
   held.Hold({0, 1 << 30});
   EXPECT_THAT(Release(held, {0, 1 << 30}), ElementsAre(Range{0, 1 << 30}));
-}
-
-TEST(HeldRanges, WhatAnotherHoldsIsNotFree) {
-  HeldRanges held;
-  held.Hold({0, 100});
-  held.Hold({40, 50});
-  EXPECT_THAT(Release(held, {0, 100}),
-              ElementsAre(Range{0, 40}, Range{50, 100}));
-  EXPECT_THAT(Release(held, {40, 50}), ElementsAre(Range{40, 50}));
-}
-
-TEST(HeldRanges, SameOneTwiceIsFreeTheSecondTime) {
-  HeldRanges held;
-  held.Hold({10, 20});
-  held.Hold({10, 20});
-  EXPECT_THAT(Release(held, {10, 20}), IsEmpty());
-  EXPECT_THAT(Release(held, {10, 20}), ElementsAre(Range{10, 20}));
 }
 
 TEST(HeldRanges, AgreeWithACountOfEachPlace) {

@@ -2,10 +2,6 @@
 // taken once, and what could not be made is gone. A program of its own, for it
 // replaces the operator new of all that is in it.
 
-#include <fcntl.h>
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include <asio/io_context.hpp>
@@ -13,7 +9,6 @@
 #include <cstdlib>
 #include <memory>
 #include <new>
-#include <string>
 #include <thread>
 #include <vector>
 
@@ -25,7 +20,7 @@
 #include "lib/uring/ring.h"
 #include "test/forbidden_call.h"
 #include "test/status_matchers.h"
-#include "test/temporary_directory.h"
+#include "test/uring/with_ring.h"
 
 namespace {
 
@@ -70,11 +65,21 @@ bool FailsAt(int nth, const Work& work) {
   return failed;
 }
 
-TEST(OutOfMemory, OperationsEndOnce) {
-  if (!IoRing::Open().ok()) GTEST_SKIP() << "no io_uring here";
-  const TemporaryDirectory directory;
-  const auto file = std::make_shared<const File>(*File::Open(
-      directory.Write("file", std::vector<uint8_t>(4096, 7)), O_RDONLY));
+void TellAll(IoRing& ring) {
+  ring.Submit();
+  while (auto ended = ring.NextEnded()) ended->done(ended->result);
+}
+
+class OutOfMemory : public WithFiles {
+ protected:
+  void SetUp() override {
+    if (!IoRing::Open().ok()) GTEST_SKIP() << "no io_uring here";
+  }
+};
+
+TEST_F(OutOfMemory, OperationsEndOnce) {
+  const auto file =
+      OpenFile(directory_.Write("file", std::vector<uint8_t>(4096, 7)));
   int failures = 0;
   for (int nth = 0; nth < kMostAllocations; ++nth) {
     auto ring = *IoRing::Open();
@@ -91,14 +96,10 @@ TEST(OutOfMemory, OperationsEndOnce) {
         ring->StartRead(file, buffer, 0, 0, nullptr);
     failures += FailsAt(nth, [&] {
       ring->Cancel(cancelled);
-      for (int turn = 0; turn < 5; ++turn) {
-        ring->Submit();
-        while (auto ended = ring->NextEnded()) ended->done(ended->result);
-      }
+      for (int turn = 0; turn < 5; ++turn) TellAll(*ring);
     });
     for (int turn = 0; turn < 1000 && ring->waiting() > 0; ++turn) {
-      ring->Submit();
-      while (auto ended = ring->NextEnded()) ended->done(ended->result);
+      TellAll(*ring);
       std::this_thread::sleep_for(1ms);
     }
     EXPECT_EQ(told, kReads) << nth;
@@ -107,12 +108,8 @@ TEST(OutOfMemory, OperationsEndOnce) {
   EXPECT_EQ(failures, 0) << "to take what has ended needs no memory";
 }
 
-TEST(OutOfMemory, RingIsRetiredWithoutMemory) {
-  if (!IoRing::Open().ok()) GTEST_SKIP() << "no io_uring here";
-  const TemporaryDirectory directory;
-  const std::string path = directory.path("pipe");
-  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
-  const auto pipe = std::make_shared<const File>(*File::Open(path, O_RDWR));
+TEST_F(OutOfMemory, RingIsRetiredWithoutMemory) {
+  const auto pipe = OpenSilentPipe();
   const auto owned = std::make_shared<int>();
   for (int nth = 0; nth < 10; ++nth) {
     auto ring = *IoRing::Open();
@@ -128,12 +125,8 @@ TEST(OutOfMemory, RingIsRetiredWithoutMemory) {
   EXPECT_EQ(pipe.use_count(), 1);
 }
 
-TEST(OutOfMemory, RingThatBreaksAtItsEndIsRetiredWithoutMemory) {
-  if (!IoRing::Open().ok()) GTEST_SKIP() << "no io_uring here";
-  const TemporaryDirectory directory;
-  const std::string path = directory.path("pipe");
-  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
-  const auto pipe = std::make_shared<const File>(*File::Open(path, O_RDWR));
+TEST_F(OutOfMemory, RingThatBreaksAtItsEndIsRetiredWithoutMemory) {
+  const auto pipe = OpenSilentPipe();
   bool filtered = false;
   std::thread([&] {
     std::vector<IoRing::Owner> rings;
@@ -153,11 +146,10 @@ TEST(OutOfMemory, RingThatBreaksAtItsEndIsRetiredWithoutMemory) {
   EXPECT_EQ(pipe.use_count(), 1);
 }
 
-TEST(OutOfMemory, PinnedRangeIsReleasedWithoutMemory) {
+TEST(OutOfMemoryOfAPin, PinnedRangeIsReleasedWithoutMemory) {
   const TemporaryDirectory directory;
   const auto mapping = IoMapping::Open(
       directory.Write("file", std::vector<uint8_t>(size_t{8} << 12, 7)), {});
-  ASSERT_THAT(mapping, IsOk());
   for (int nth = 0; nth < 10; ++nth) {
     // In the midst of another one.
     auto outer = mapping->Pin(0, size_t{8} << 12);
@@ -171,8 +163,7 @@ TEST(OutOfMemory, PinnedRangeIsReleasedWithoutMemory) {
   }
 }
 
-TEST(OutOfMemory, RingThatCannotBeOpenedIsGone) {
-  if (!IoRing::Open().ok()) GTEST_SKIP() << "no io_uring here";
+TEST_F(OutOfMemory, RingThatCannotBeOpenedIsGone) {
   int failures = 0;
   for (int nth = 0; nth < kMostAllocations; ++nth) {
     asio::io_context context;

@@ -3,16 +3,15 @@
 #include "lib/uring/ring.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <asio/bind_cancellation_slot.hpp>
 #include <asio/cancellation_signal.hpp>
 #include <asio/detached.hpp>
-#include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
 #include <cerrno>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
@@ -24,27 +23,17 @@
 #include "test/probe/load.h"
 #include "test/slow_mount.h"
 #include "test/status_matchers.h"
-#include "test/temporary_directory.h"
 #include "test/uring/with_ring.h"
 
 namespace pagestall {
 namespace {
 
+using testing::HasSubstr;
+
 class RingTest : public WithRing {
  protected:
   std::shared_ptr<const File> OpenCounting(size_t size) {
-    return Open(directory_.Write("counting", Counting(size)), O_RDONLY);
-  }
-
-  // Nothing is ever written to it: a read ends when it is cancelled.
-  std::shared_ptr<const File> OpenSilentPipe() {
-    const std::string path = directory_.path("pipe");
-    EXPECT_EQ(mkfifo(path.c_str(), 0600), 0);
-    return Open(path, O_RDWR);
-  }
-
-  static std::shared_ptr<const File> Open(const std::string& path, int flags) {
-    return std::make_shared<const File>(*File::Open(path, flags));
+    return OpenFile(directory_.Write("counting", Counting(size)));
   }
 
   static SharedBuffer Buffer(size_t size) {
@@ -54,24 +43,27 @@ class RingTest : public WithRing {
     return {buffer.bytes().begin(), buffer.bytes().end()};
   }
 
-  // Runs what is ready, until something waits for the kernel.
-  void RunWhatIsReady() {
-    for (int i = 0; i < 10; ++i) context_.poll();
+  // Reads, and calls `told` after each.
+  void ReadThrice(const std::function<void()>& told) {
+    for (int i = 0; i < 3; ++i) {
+      asio::co_spawn(
+          context_, ring_->Read(OpenCounting(100), Buffer(100), 0),
+          [told](const std::exception_ptr& /*error*/,
+                 const absl::StatusOr<size_t>& /*read*/) { told(); });
+    }
   }
 };
 
 TEST_F(RingTest, ReadsUntilTheBufferIsFullOrTheFileEnds) {
   const auto file = OpenCounting(10000);
   const SharedBuffer buffer = Buffer(8192);
-  for (const auto& [offset, size] : {std::pair(0, 8192),
+  for (const auto& [offset, size] : {std::pair<size_t, size_t>(0, 8192),
                                      {100, 8192},
                                      {9000, 1000},
                                      {10000, 0},
                                      {20000, 0}}) {
-    const auto read = Run(ring_->Read(file, buffer, offset));
-    ASSERT_THAT(read, IsOk());
-    ASSERT_EQ(*read, static_cast<size_t>(size)) << offset;
-    for (size_t i = 0; i < *read; ++i) {
+    ASSERT_THAT(Run(ring_->Read(file, buffer, offset)), IsOkAndHolds(size));
+    for (size_t i = 0; i < size; ++i) {
       ASSERT_EQ(buffer.bytes()[i], static_cast<uint8_t>(offset + i));
     }
   }
@@ -89,8 +81,8 @@ static_assert(!std::is_constructible_v<SharedBuffer, absl::Span<uint8_t>>);
 
 TEST_F(RingTest, ErrorNamesOperationOffsetAndPath) {
   EXPECT_THAT(
-      Run(ring_->Read(Open(directory_.path(), O_RDONLY), Buffer(10), 7)),
-      IsError(absl::StatusCode::kFailedPrecondition,
+      Run(ring_->Read(OpenFile(directory_.path()), Buffer(10), 7)),
+      IsError(kFailedPrecondition,
               "read at byte 7 '" + directory_.path() + "': Is a directory"));
 }
 
@@ -98,17 +90,12 @@ TEST_F(RingTest, MoreOperationsAtOnceThanTheRingHasEntries) {
   constexpr size_t kReads = 2000;
   const auto file = OpenCounting(kReads);
   const SharedBuffer buffer = Buffer(kReads);
-  size_t ended = 0;
+  std::vector<std::shared_ptr<std::optional<absl::StatusOr<size_t>>>> reads;
   for (size_t i = 0; i < kReads; ++i) {
-    asio::co_spawn(context_, ring_->Read(file, buffer.Part(i, 1), i),
-                   [&](const std::exception_ptr& /*error*/,
-                       const absl::StatusOr<size_t>& read) {
-                     EXPECT_EQ(read.value_or(0), 1u);
-                     ++ended;
-                   });
+    reads.push_back(Start(ring_->Read(file, buffer.Part(i, 1), i)));
   }
   context_.run();
-  EXPECT_EQ(ended, kReads);
+  for (const auto& read : reads) EXPECT_THAT(read->value(), IsOkAndHolds(1u));
   EXPECT_EQ(BytesOf(buffer), Counting(kReads));
 }
 
@@ -127,16 +114,13 @@ TEST_F(RingTest, OperationMayEndBeforeItIsAwaited) {
 TEST_F(RingTest, ShortReadsAreContinued) {
   const auto pipe = OpenSilentPipe();
   const SharedBuffer buffer = Buffer(7);
-  absl::StatusOr<size_t> read = 0;
-  asio::co_spawn(context_, ring_->Read(pipe, buffer, 0),
-                 [&](const std::exception_ptr& /*error*/,
-                     const absl::StatusOr<size_t>& value) { read = value; });
+  const auto read = Start(ring_->Read(pipe, buffer, 0));
   ASSERT_EQ(write(pipe->fd(), "abc", 3), 3);
   RunWhatIsReady();
-  EXPECT_EQ(*read, 0u);
+  EXPECT_FALSE(read->has_value());
   ASSERT_EQ(write(pipe->fd(), "defg", 4), 4);
   context_.run();
-  EXPECT_EQ(*read, 7u);
+  EXPECT_THAT(read->value(), IsOkAndHolds(7u));
   EXPECT_EQ(std::string(buffer.bytes().begin(), buffer.bytes().end()),
             "abcdefg");
 }
@@ -144,7 +128,7 @@ TEST_F(RingTest, ShortReadsAreContinued) {
 TEST_F(RingTest, SlowReadDoesNotBlockTheExecutor) {
   const SlowZeros mount(50ms);
   if (!mount.ok()) GTEST_SKIP() << mount.reason();
-  const auto file = Open(mount.page(), O_RDONLY);
+  const auto file = OpenFile(mount.page());
   const SharedBuffer buffer = Buffer(4096);
   buffer.bytes()[7] = 1;
   asio::steady_timer polled(context_);
@@ -154,29 +138,20 @@ TEST_F(RingTest, SlowReadDoesNotBlockTheExecutor) {
   EXPECT_EQ(BytesOf(buffer), std::vector<uint8_t>(4096, 0));
 }
 
-TEST_F(RingTest, CancelledOperationSaysSo) {
+TEST_F(RingTest, CancelledOperationSaysSoAndThatOfACancelledCoroutine) {
   RingOperation operation = ring_->StartRead(OpenSilentPipe(), Buffer(10), 0);
+  RingOperation awaited = ring_->StartRead(
+      OpenFile(directory_.path("pipe"), O_RDWR), Buffer(10), 0);
+  asio::cancellation_signal signal;
+  const auto result = Start(std::move(awaited).Wait(), signal.slot());
   RunWhatIsReady();
   EXPECT_TRUE(operation.in_flight());
   operation.Cancel();
   EXPECT_FALSE(operation.in_flight());
-  EXPECT_EQ(Run(std::move(operation).Wait()), -ECANCELED);
-}
-
-TEST_F(RingTest, CancelledCoroutineCancelsItsOperation) {
-  RingOperation operation = ring_->StartRead(OpenSilentPipe(), Buffer(10), 0);
-  asio::cancellation_signal signal;
-  int result = 0;
-  asio::co_spawn(context_, std::move(operation).Wait(),
-                 asio::bind_cancellation_slot(
-                     signal.slot(), [&](const std::exception_ptr& /*error*/,
-                                        int value) { result = value; }));
-  RunWhatIsReady();
-  ASSERT_EQ(result, 0);
+  ASSERT_FALSE(result->has_value());
   signal.emit(asio::cancellation_type::terminal);
-  context_.restart();
-  context_.run();
-  EXPECT_EQ(result, -ECANCELED);
+  EXPECT_EQ(Run(std::move(operation).Wait()), -ECANCELED);
+  EXPECT_EQ(*result, -ECANCELED);
 }
 
 // Awaited by one, and by none that may go before its coroutine.
@@ -211,57 +186,43 @@ TEST_F(RingTest, OperationKeepsItsBufferUntilItHasEnded) {
   EXPECT_EQ(open.use_count(), 1);
 }
 
-// The coroutine's frame owns what keeps `alive`.
-asio::awaitable<void> ReadForever(Ring& ring, std::shared_ptr<const File> pipe,
-                                  std::shared_ptr<int> alive) {
-  static_cast<void>(co_await ring.Read(pipe, SharedBuffer(PageBuffer(10)), 0));
-  *alive = 1;
-}
-
 TEST_F(RingTest, ClosesWithOperationsInFlight) {
   const auto pipe = OpenSilentPipe();
   const auto alive = std::make_shared<int>(0);
-  {
-    asio::io_context context(1);
-    auto ring = Ring::Open(context.get_executor());
-    ASSERT_THAT(ring, IsOk());
-    for (int i = 0; i < 300; ++i) {
-      asio::co_spawn(context, ReadForever(**ring, pipe, alive), asio::detached);
-    }
-    for (int i = 0; i < 10; ++i) context.poll();
-    EXPECT_EQ(alive.use_count(), 301);
-    ring->reset();
+  // The coroutine's frame owns what keeps `alive`.
+  const auto read_forever =
+      [&](std::shared_ptr<int> kept) -> asio::awaitable<void> {
+    static_cast<void>(co_await ring_->Read(pipe, Buffer(10), 0));
+    *kept = 1;
+  };
+  for (int i = 0; i < 300; ++i) {
+    asio::co_spawn(context_, read_forever(alive), asio::detached);
   }
+  RunWhatIsReady();
+  EXPECT_EQ(alive.use_count(), 301);
+  ring_.reset();
+  context_.restart();
+  context_.run();
   EXPECT_EQ(alive.use_count(), 1) << "a coroutine is not destroyed";
   EXPECT_EQ(*alive, 0) << "a coroutine was resumed";
   EXPECT_EQ(pipe.use_count(), 1) << "the kernel has not given back the file";
 }
 
 TEST_F(RingTest, WaiterMayCloseTheRingUnderOthers) {
-  const auto file = OpenCounting(100);
   int told = 0;
-  for (int i = 0; i < 3; ++i) {
-    asio::co_spawn(context_, ring_->Read(file, Buffer(100), 0),
-                   [&](const std::exception_ptr& /*error*/,
-                       const absl::StatusOr<size_t>& /*read*/) {
-                     ++told;
-                     ring_.reset();
-                   });
-  }
+  ReadThrice([&] {
+    ++told;
+    ring_.reset();
+  });
   context_.run();
   EXPECT_EQ(told, 1);
 }
 
 TEST_F(RingTest, WaiterThatThrowsDoesNotLoseTheOthers) {
-  const auto file = OpenCounting(100);
   int told = 0;
-  for (int i = 0; i < 3; ++i) {
-    asio::co_spawn(context_, ring_->Read(file, Buffer(100), 0),
-                   [&](const std::exception_ptr& /*error*/,
-                       const absl::StatusOr<size_t>& /*read*/) {
-                     if (++told == 1) throw std::runtime_error("first");
-                   });
-  }
+  ReadThrice([&] {
+    if (++told == 1) throw std::runtime_error("first");
+  });
   EXPECT_THROW(context_.run(), std::runtime_error);
   context_.run();
   EXPECT_EQ(told, 3);
@@ -269,16 +230,13 @@ TEST_F(RingTest, WaiterThatThrowsDoesNotLoseTheOthers) {
 
 TEST_F(RingTest, CancellationAfterTheRingHasGoneReachesNobody) {
   asio::cancellation_signal signal;
-  asio::co_spawn(context_, ring_->Read(OpenSilentPipe(), Buffer(10), 0),
-                 asio::bind_cancellation_slot(
-                     signal.slot(), [](const std::exception_ptr& /*error*/,
-                                       const absl::StatusOr<size_t>& /*read*/) {
-                       ADD_FAILURE() << "was resumed";
-                     }));
+  const auto read =
+      Start(ring_->Read(OpenSilentPipe(), Buffer(10), 0), signal.slot());
   RunWhatIsReady();
   ring_.reset();
   signal.emit(asio::cancellation_type::terminal);
   context_.run();
+  EXPECT_FALSE(read->has_value()) << "was resumed";
 }
 
 TEST_F(RingTest, ClosesBeforeTheFirstSubmission) {
@@ -288,32 +246,15 @@ TEST_F(RingTest, ClosesBeforeTheFirstSubmission) {
   context_.run();
 }
 
-TEST_F(RingTest, IsClosedWhenEverythingWasGivenBack) {
+TEST_F(RingTest, IsClosedWhenEverythingWasGivenBackAndSaysSoAfterwards) {
   const auto pipe = OpenSilentPipe();
   RingOperation operation = ring_->StartRead(pipe, Buffer(10), 0);
   RunWhatIsReady();
   EXPECT_TRUE(ring_->Close(10s));
   EXPECT_EQ(pipe.use_count(), 1);
   EXPECT_TRUE(ring_->Close(10s));
-}
-
-TEST_F(RingTest, AwaitsAfterItHasGoneAreErrors) {
-  const auto file = OpenCounting(100);
-  EXPECT_TRUE(ring_->Close({}));
-  EXPECT_THAT(Run(ring_->Read(file, Buffer(100), 0)),
-              IsError(absl::StatusCode::kFailedPrecondition,
-                      testing::HasSubstr("the ring was closed")));
-}
-
-TEST_F(RingTest, DoesNotKeepTheContextRunning) {
-  const auto pipe = OpenSilentPipe();
-  const auto alive = std::make_shared<int>(0);
-  asio::co_spawn(context_, ReadForever(*ring_, pipe, alive), asio::detached);
-  RunWhatIsReady();
-  ring_.reset();
-  context_.restart();
-  context_.run();
-  EXPECT_EQ(alive.use_count(), 1);
+  EXPECT_THAT(Run(ring_->Read(pipe, Buffer(100), 0)),
+              IsError(kFailedPrecondition, HasSubstr("the ring was closed")));
 }
 
 TEST_F(RingTest, ReadThatNobodyAwaitsDoesNotKeepTheContextRunning) {

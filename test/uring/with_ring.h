@@ -3,8 +3,11 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <asio/awaitable.hpp>
+#include <asio/bind_cancellation_slot.hpp>
+#include <asio/cancellation_signal.hpp>
 #include <asio/co_spawn.hpp>
 #include <asio/io_context.hpp>
 #include <cstdint>
@@ -28,8 +31,42 @@ namespace pagestall {
 
 inline constexpr size_t kMib = size_t{1} << 20;
 
+// Files for a ring to read.
+class WithFiles : public testing::Test {
+ protected:
+  static std::shared_ptr<const File> OpenFile(const std::string& path,
+                                              int flags = O_RDONLY) {
+    return std::make_shared<const File>(File::Open(path, flags).value());
+  }
+
+  // A read of it ends when it is cancelled, unless somebody writes to it.
+  std::shared_ptr<const File> OpenSilentPipe() {
+    const std::string path = directory_.path("pipe");
+    EXPECT_EQ(mkfifo(path.c_str(), 0600), 0);
+    return OpenFile(path, O_RDWR);
+  }
+
+  TemporaryDirectory directory_;
+};
+
+// Starts the coroutine. Returns what it has, once it has ended.
+template <typename Result>
+std::shared_ptr<std::optional<Result>> Spawn(
+    asio::io_context& context, asio::awaitable<Result> coroutine,
+    const asio::cancellation_slot& slot = {}) {
+  auto result = std::make_shared<std::optional<Result>>();
+  asio::co_spawn(
+      context, std::move(coroutine),
+      asio::bind_cancellation_slot(
+          slot, [result](const std::exception_ptr& error, Result value) {
+            if (error) std::rethrow_exception(error);
+            *result = std::move(value);
+          }));
+  return result;
+}
+
 // An executor with a ring; skipped where there is none.
-class WithRing : public testing::Test {
+class WithRing : public WithFiles {
  protected:
   void SetUp() override {
     auto ring = Ring::Open(context_.get_executor());
@@ -46,21 +83,26 @@ class WithRing : public testing::Test {
     return bytes;
   }
 
+  template <typename Result>
+  auto Start(asio::awaitable<Result> coroutine,
+             const asio::cancellation_slot& slot = {}) {
+    return Spawn(context_, std::move(coroutine), slot);
+  }
+
   // Runs the context until it has no work; returns what the coroutine has.
   template <typename Result>
   Result Run(asio::awaitable<Result> coroutine) {
-    std::optional<Result> result;
-    asio::co_spawn(context_, std::move(coroutine),
-                   [&](const std::exception_ptr& error, Result value) {
-                     if (error) std::rethrow_exception(error);
-                     result = std::move(value);
-                   });
+    const auto result = Start(std::move(coroutine));
     context_.restart();
     context_.run();
-    return *std::move(result);
+    return std::move(*result).value();
   }
 
-  TemporaryDirectory directory_;
+  // Runs what is ready, until something waits for the kernel.
+  void RunWhatIsReady() {
+    for (int i = 0; i < 10; ++i) context_.poll();
+  }
+
   asio::io_context context_{1};
   std::unique_ptr<Ring> ring_;
 };
@@ -68,19 +110,18 @@ class WithRing : public testing::Test {
 // The same, for tests of mappings.
 class WithMapping : public WithRing {
  protected:
+  using Bytes = absl::Span<const uint8_t>;
+  using Awaited = std::shared_ptr<std::optional<absl::StatusOr<Bytes>>>;
+
   std::string WriteCold(size_t size) {
     std::string path = directory_.Write("file", Counting(size));
-    const auto file = File::Open(path, O_RDONLY);
-    EXPECT_THAT(file, IsOk());
-    EXPECT_THAT(Evict(*file), IsOk());
+    EXPECT_THAT(Evict(*OpenFile(path)), IsOk());
     return path;
   }
 
   std::unique_ptr<AwaitedMapping> Open(
       const std::string& path, const AwaitedMapping::Options& options = {}) {
-    auto mapping = AwaitedMapping::Open(path, *ring_, options);
-    EXPECT_THAT(mapping, IsOk());
-    return *std::move(mapping);
+    return AwaitedMapping::Open(path, *ring_, options).value();
   }
 };
 
