@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
 #include <asio/steady_timer.hpp>
 #include <atomic>
 #include <fstream>
@@ -228,6 +230,34 @@ TEST_F(AwaitedMappingTest, CoroutinesGetTheirAnswerWhenTheMappingIsGone) {
   mapping.reset();
   context_.run();
   for (const Awaited& bytes : awaited) EXPECT_THAT(bytes->value(), IsOk());
+}
+
+asio::awaitable<void> PinAndKeep(AwaitedMapping& mapping,
+                                 std::shared_ptr<int> alive) {
+  const auto pinned = co_await mapping.AwaitPinned(0, kMib);
+  *alive = 1;
+}
+
+TEST_F(AwaitedMappingTest, ClosesWithItsRingAndCoroutines) {
+  const std::string path = WriteCold(8 * kMib);
+  const auto alive = std::make_shared<int>(0);
+  {
+    asio::io_context context(1);
+    auto ring = Ring::Open(context.get_executor());
+    ASSERT_THAT(ring, IsOk());
+    auto mapping = AwaitedMapping::Open(path, **ring, {});
+    ASSERT_THAT(mapping, IsOk());
+    for (size_t i = 0; i < 8; ++i) {
+      asio::co_spawn(context, (*mapping)->Await(i * kMib, kMib),
+                     [alive](const std::exception_ptr& /*error*/,
+                             const absl::StatusOr<Bytes>& /*bytes*/) {});
+    }
+    asio::co_spawn(context, PinAndKeep(**mapping, alive), asio::detached);
+    context.poll();
+    ring->reset();
+    mapping->reset();
+  }
+  EXPECT_EQ(alive.use_count(), 1);
 }
 
 size_t LockedBytes() { return StatusBytes("VmLck:"); }
