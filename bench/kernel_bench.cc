@@ -18,7 +18,6 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
-#include "bench/run/row.h"
 #include "bench/run/suite.h"
 #include "fixtures/dataset/content.h"
 #include "lib/file/memory_limits.h"
@@ -117,19 +116,21 @@ constexpr Loop kLoops[] = {
 
 constexpr uint64_t kStrides[] = {1, 64, 512, 4096, 65536};
 
-struct Kernel {
-  FileContent content{/*seed=*/1, /*file=*/0};
-  uint64_t size = 0;
-  std::vector<uint8_t> memory;
+class KernelRows final : public Suite {
+ public:
+  const char* Question() const override {
+    return "How fast can a strided sum be over memory that is resident, and is "
+           "the\nlibrary's loop that fast?";
+  }
 
-  absl::Status RegisterRows(Rows& rows) {
+  void RegisterRows(Rows& rows) override {
     const auto most = static_cast<int64_t>(MachineMemoryBytes() >> 20);
     const int64_t mib = absl::GetFlag(FLAGS_mib);
     if (mib < 1 || (most > 0 && mib > most)) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "--mib=", mib, ": must be from 1 to this machine's memory, ", most));
+      rows.flags().Add(absl::InvalidArgumentError(absl::StrCat(
+          "--mib=", mib, ": must be from 1 to this machine's memory, ", most)));
     }
-    size = static_cast<uint64_t>(mib) << 20;
+    size_ = static_cast<uint64_t>(mib) << 20;
     for (const uint64_t stride : kStrides) {
       for (const Loop& loop : kLoops) {
         if (stride < loop.least_stride || stride > loop.most_stride) continue;
@@ -141,42 +142,41 @@ struct Kernel {
                  });
       }
     }
-    return absl::OkStatus();
   }
 
   // Filling makes every page resident and mapped.
-  absl::Status Prepare() {
-    memory.resize(size);
-    content.Fill(absl::MakeSpan(memory), 0);
+  absl::Status Prepare(DatasetObserver& /*observer*/) override {
+    memory_.resize(size_);
+    content_.Fill(absl::MakeSpan(memory_), 0);
     return absl::OkStatus();
   }
 
+ private:
   absl::Status Run(benchmark::State& state, const Loop& loop,
                    uint64_t stride) const {
     uint64_t sum = 0;
     for (auto _ : state) {
-      sum = loop.sum(memory, stride);
+      sum = loop.sum(memory_, stride);
       benchmark::DoNotOptimize(sum);
     }
-    if (const uint64_t expected = content.Sum(size, stride); sum != expected) {
+    if (const uint64_t expected = content_.Sum(size_, stride);
+        sum != expected) {
       return absl::DataLossError(
           absl::StrCat("wrong sum: ", sum, " instead of ", expected));
     }
-    state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(size));
+    state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(size_));
     return absl::OkStatus();
   }
+
+  FileContent content_{/*seed=*/1, /*file=*/0};
+  uint64_t size_ = 0;
+  std::vector<uint8_t> memory_;
 };
 
 }  // namespace
 }  // namespace pagestall
 
 int main(int argc, char** argv) {
-  pagestall::Kernel kernel;
-  return pagestall::RunSuite(
-      argc, argv,
-      {.question =
-           "How fast can a strided sum be over memory that is resident, "
-           "and is the\nlibrary's loop that fast?",
-       .register_rows = [&](auto& rows) { return kernel.RegisterRows(rows); },
-       .prepare = [&](auto& /*observer*/) { return kernel.Prepare(); }});
+  pagestall::KernelRows kernel;
+  return pagestall::RunSuite(argc, argv, kernel);
 }

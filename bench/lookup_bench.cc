@@ -13,8 +13,6 @@
 #include "absl/strings/string_view.h"
 #include "bench/rows/dataset_fixtures.h"
 #include "bench/rows/dataset_flags.h"
-#include "bench/run/flag_reader.h"
-#include "bench/run/row.h"
 #include "bench/run/suite.h"
 #include "fixtures/window/lookup_fixture.h"
 #include "fixtures/window/repetition.h"
@@ -33,11 +31,21 @@ using std::chrono::nanoseconds;
 
 constexpr int kResidentPct[] = {0, 50, 90, 99, 100};
 
-class LookupRows {
+class LookupRows final : public Suite {
  public:
-  absl::Status RegisterRows(Rows& rows);
-  absl::Status Prepare(DatasetObserver& observer);
-  void End() { fixtures_.Close(); }
+  const char* Question() const override {
+    return "What does a random lookup in memory-mapped files cost an async "
+           "executor, and what\ndo the other ways of reading cost, when a "
+           "share of the files is in the page cache?\nThe time of a row is "
+           "that of all its lookups (lookup; lookup_advice: with other\n"
+           "advice than random) or the latency that 99 % of them do not exceed "
+           "(lookup_p99).";
+  }
+  void RegisterRows(Rows& rows) override;
+  absl::Status Prepare(DatasetObserver& observer) override {
+    return fixtures_.Open(options_, observer);
+  }
+  void End() override { fixtures_.Close(); }
 
  private:
   std::string RowName(absl::string_view family, const LookupConfig& row,
@@ -52,13 +60,12 @@ class LookupRows {
   DatasetFixtures<LookupFixture> fixtures_;
 };
 
-absl::Status LookupRows::RegisterRows(Rows& rows) {
-  FlagReader flags;
-  options_ = flags.Take(DatasetOptionsFromFlags());
+void LookupRows::RegisterRows(Rows& rows) {
+  FlagReader& flags = rows.flags();
+  options_ = ReadDatasetOptions(flags);
   const int64_t lookups = flags.Read(FLAGS_lookups, 1, 1'000'000'000);
   // As many threads in a pool, as many buffers.
   const int64_t coroutines = flags.Read(FLAGS_coroutines, 1, 4096);
-  if (!flags.status().ok()) return flags.status();
   const auto config = [&](const Source& source, int resident_pct,
                           const Place& place) {
     return LookupConfig{.source = source,
@@ -87,7 +94,6 @@ absl::Status LookupRows::RegisterRows(Rows& rows) {
       AddAdvised(rows, config(Named("mmap", Sources()), resident_pct, place));
     }
   }
-  return absl::OkStatus();
 }
 
 void LookupRows::Add(Rows& rows, absl::string_view family,
@@ -127,27 +133,10 @@ std::string LookupRows::RowName(absl::string_view family,
                       "/mib:", dataset.file_bytes >> 20);
 }
 
-absl::Status LookupRows::Prepare(DatasetObserver& observer) {
-  return fixtures_.Open(options_, [&](const DatasetSpec& dataset) {
-    return LookupFixture::Open(dataset, options_.evict, observer);
-  });
-}
-
 }  // namespace
 }  // namespace pagestall
 
 int main(int argc, char** argv) {
   pagestall::LookupRows lookups;
-  return pagestall::RunSuite(
-      argc, argv,
-      {.question =
-           "What does a random lookup in memory-mapped files cost an async "
-           "executor, and what\ndo the other ways of reading cost, when a "
-           "share of the files is in the page cache?\nThe time of a row is "
-           "that of all its lookups (lookup; lookup_advice: with other\n"
-           "advice than random) or the latency that 99 % of them do not exceed "
-           "(lookup_p99).",
-       .register_rows = [&](auto& rows) { return lookups.RegisterRows(rows); },
-       .prepare = [&](auto& observer) { return lookups.Prepare(observer); },
-       .end = [&] { lookups.End(); }});
+  return pagestall::RunSuite(argc, argv, lookups);
 }

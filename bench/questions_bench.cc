@@ -11,10 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "bench/rows/scan_row_name.h"
 #include "bench/rows/scan_rows.h"
-#include "bench/run/row.h"
-#include "bench/run/suite.h"
 #include "fixtures/cache/page_cache_state.h"
 #include "fixtures/window/repetition.h"
 #include "lib/executor/executors.h"
@@ -42,7 +39,7 @@ class Question {
 
   uint64_t files() const { return scans_.options().data.dataset.files; }
 
-  // In every place; `more` as in ScanRowName().
+  // In every place; `more` as in ScanRows::NameOf().
   void Add(const ScanConfig& config, absl::string_view more = "") {
     for (const ScanConfig& row : scans_.InEveryPlace(config)) {
       scans_.Add(rows_, family_, row, more);
@@ -182,7 +179,7 @@ void AskResident(Question question) {
   }
 }
 
-absl::Status RegisterRows(ScanRows& scans, Rows& rows) {
+void RegisterRows(ScanRows& scans, Rows& rows) {
   constexpr std::pair<const char*, void (*)(Question)> kQuestions[] = {
       {"prefetch", AskPrefetch},   {"advice", AskAdvice},
       {"readahead", AskReadAhead}, {"fill", AskFill},
@@ -191,15 +188,13 @@ absl::Status RegisterRows(ScanRows& scans, Rows& rows) {
   for (const auto& [family, ask] : kQuestions) {
     ask(Question(family, scans, rows));
   }
-  return absl::OkStatus();
 }
 
 }  // namespace
 }  // namespace pagestall
 
 int main(int argc, char** argv) {
-  return pagestall::RunScanSuite(
-      argc, argv,
+  pagestall::ScanRows suite(
       "What changes the hazard? Each question is a family of rows: "
       "--benchmark_filter=^fill/\npicks one. prefetch: instructions; advice: "
       "madvise and MAP_POPULATE; readahead:\nreadahead(2) and posix_fadvise; "
@@ -207,4 +202,5 @@ int main(int argc, char** argv) {
       "scan; resident: the share in the page cache. One repetition\nof all "
       "takes 5 to 15 minutes.",
       pagestall::RegisterRows);
+  return pagestall::RunSuite(argc, argv, suite);
 }

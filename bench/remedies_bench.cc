@@ -4,10 +4,7 @@
 #include <benchmark/benchmark.h>
 
 #include "absl/strings/string_view.h"
-#include "bench/rows/scan_row_name.h"
 #include "bench/rows/scan_rows.h"
-#include "bench/run/row.h"
-#include "bench/run/suite.h"
 #include "fixtures/window/repetition.h"
 
 namespace pagestall {
@@ -22,20 +19,19 @@ bool Belongs(const ScanConfig& row) {
          absl::string_view(executor.at_once ? "mmap" : "read");
 }
 
-absl::Status RegisterRows(ScanRows& scans, Rows& rows) {
+void RegisterRows(ScanRows& scans, Rows& rows) {
   for (const ScanConfig& row : scans.EveryRow()) {
     if (Belongs(row)) scans.Add(rows, "scan", row);
   }
-  return absl::OkStatus();
 }
 
 }  // namespace
 }  // namespace pagestall
 
 int main(int argc, char** argv) {
-  return pagestall::RunScanSuite(
-      argc, argv,
+  pagestall::ScanRows suite(
       "What to do instead of touching a mapping on an async executor, and what "
       "does\neach way cost? The same scan by every source, cold and warm.",
       pagestall::RegisterRows);
+  return pagestall::RunSuite(argc, argv, suite);
 }

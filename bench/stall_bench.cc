@@ -5,10 +5,7 @@
 
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
-#include "bench/rows/scan_row_name.h"
 #include "bench/rows/scan_rows.h"
-#include "bench/run/flag_reader.h"
-#include "bench/run/row.h"
 #include "fixtures/window/baseline.h"
 #include "fixtures/window/repetition.h"
 
@@ -58,10 +55,8 @@ void AddBaselines(const Figure& figure, int64_t ms, Rows& rows) {
   }
 }
 
-absl::Status RegisterRows(ScanRows& scans, Rows& rows) {
-  FlagReader flags;
-  const int64_t ms = flags.Read(FLAGS_baseline_ms, 1, 3'600'000);
-  if (!flags.status().ok()) return flags.status();
+void RegisterRows(ScanRows& scans, Rows& rows) {
+  const int64_t ms = rows.flags().Read(FLAGS_baseline_ms, 1, 3'600'000);
   for (const Figure& figure : kFigures) {
     AddBaselines(figure, ms, rows);
     for (const ScanConfig& row : scans.EveryRow()) {
@@ -82,19 +77,18 @@ absl::Status RegisterRows(ScanRows& scans, Rows& rows) {
       scans.Add(rows, "probe_cost", row, probe ? "/probe:on" : "/probe:off");
     }
   }
-  return absl::OkStatus();
 }
 
 }  // namespace
 }  // namespace pagestall
 
 int main(int argc, char** argv) {
-  return pagestall::RunScanSuite(
-      argc, argv,
+  pagestall::ScanRows suite(
       "For how long does an async executor run nothing else during a scan?\n"
       "The time of a row is its stall (stall_max, stall_p99: how late a "
       "coroutine\nran that is due every millisecond) or the time that the "
       "executor's thread slept\nwhile it ran somebody's code (blocked). "
       "Rows of probe_cost are scan times with\nand without the probe.",
       pagestall::RegisterRows);
+  return pagestall::RunSuite(argc, argv, suite);
 }

@@ -5,10 +5,7 @@
 
 #include <vector>
 
-#include "bench/rows/scan_row_name.h"
 #include "bench/rows/scan_rows.h"
-#include "bench/run/row.h"
-#include "bench/run/suite.h"
 #include "fixtures/window/repetition.h"
 
 namespace pagestall {
@@ -31,21 +28,20 @@ std::vector<ScanConfig> Swept(ScanConfig row) {
   return rows;
 }
 
-absl::Status RegisterRows(ScanRows& scans, Rows& rows) {
+void RegisterRows(ScanRows& scans, Rows& rows) {
   for (const ScanConfig& row : scans.EveryRow()) {
     if (!IsOfAService(row.executor) || row.source.chunk_bytes == 0) continue;
     for (const ScanConfig& one : Swept(row)) scans.Add(rows, "scan", one);
   }
-  return absl::OkStatus();
 }
 
 }  // namespace
 }  // namespace pagestall
 
 int main(int argc, char** argv) {
-  return pagestall::RunScanSuite(
-      argc, argv,
+  pagestall::ScanRows suite(
       "How large should the chunks of a remedy be, and how many should be "
       "brought in\nahead? --chunk_kib and --ahead are of no use here.",
       pagestall::RegisterRows);
+  return pagestall::RunSuite(argc, argv, suite);
 }

@@ -4,10 +4,7 @@
 
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
-#include "bench/rows/scan_row_name.h"
 #include "bench/rows/scan_rows.h"
-#include "bench/run/flag_reader.h"
-#include "bench/run/row.h"
 #include "fixtures/window/repetition.h"
 #include "fixtures/window/tenant.h"
 #include "lib/probe/stall_probe.h"
@@ -37,13 +34,11 @@ absl::Status ReportTenant(benchmark::State& state,
   return ReportTime(state, Quantile(report->latencies, quantile));
 }
 
-absl::Status RegisterRows(ScanRows& scans, Rows& rows) {
-  FlagReader flags;
+void RegisterRows(ScanRows& scans, Rows& rows) {
+  FlagReader& flags = rows.flags();
   const int64_t rate = flags.Read(FLAGS_rate, 1, 1'000'000);
   const int64_t bytes = flags.Read(FLAGS_request_bytes, 1, int64_t{1} << 20);
   const int64_t alone_ms = flags.Read(FLAGS_alone_ms, 1, 3'600'000);
-  if (!flags.status().ok()) return flags.status();
-
   const TenantOptions options{
       .requests_per_second = static_cast<uint64_t>(rate),
       .request_bytes = static_cast<size_t>(bytes)};
@@ -74,17 +69,16 @@ absl::Status RegisterRows(ScanRows& scans, Rows& rows) {
                 });
     }
   }
-  return absl::OkStatus();
 }
 
 }  // namespace
 }  // namespace pagestall
 
 int main(int argc, char** argv) {
-  return pagestall::RunScanSuite(
-      argc, argv,
+  pagestall::ScanRows suite(
       "What does a user of a small service see while a scan runs on the same "
       "async\nexecutor? The time of a row is the latency of its requests (p50, "
       "p99, max),\nfrom their intended arrival.",
       pagestall::RegisterRows);
+  return pagestall::RunSuite(argc, argv, suite);
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "bench/rows/storage_context.h"
@@ -37,14 +38,16 @@ void AddDatasetContext(const DatasetOptions& options) {
   }
 }
 
-absl::StatusOr<ReadAheadClaim> ClaimReadAheadFor(const DatasetOptions& options,
-                                                 size_t directory) {
-  if (!options.read_aheads_kib.front()) {
-    return ReadAheadClaim(absl::FailedPreconditionError("not to be changed"));
-  }
-  ReadAheadClaim claim = ClaimReadAhead(options.directories[directory].path);
+absl::StatusOr<Window> OpenWindow(const DatasetOptions& options,
+                                  size_t directory, DatasetObserver& observer) {
+  DatasetSpec spec = options.dataset;
+  spec.directory = options.directories[directory].path;
+  absl::StatusOr<Window> window = Window::Open(spec, options.evict, observer);
+  if (!window.ok() || !options.read_aheads_kib.front()) return window;
+  ReadAheadClaim claim = ClaimReadAhead(spec.directory);
   if (!claim.ok() && !IsNotAvailable(claim.status())) return claim.status();
-  return claim;
+  window->UseReadAhead(std::move(claim));
+  return window;
 }
 
 }  // namespace pagestall

@@ -5,11 +5,10 @@
 #include <utility>
 #include <vector>
 
-#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "bench/rows/dataset_flags.h"
-#include "fixtures/read_ahead/device_read_ahead.h"
+#include "fixtures/window/window.h"
 
 namespace pagestall {
 
@@ -21,28 +20,21 @@ std::vector<size_t> OpeningOrder(const std::vector<DataDirectory>& directories);
 // lies on, under names that end in its label if there are several.
 void AddDatasetContext(const DatasetOptions& options);
 
-// What a directory's rows may change: nothing unless flags ask for it. An error
-// if it is to be changed and another process does.
-absl::StatusOr<ReadAheadClaim> ClaimReadAheadFor(const DatasetOptions& options,
-                                                 size_t directory);
+// Makes a directory's dataset. Its rows may change the read-ahead if flags ask
+// for it: an error if another process does.
+absl::StatusOr<Window> OpenWindow(const DatasetOptions& options,
+                                  size_t directory, DatasetObserver& observer);
 
 // A ScanFixture or LookupFixture per directory.
 template <typename Fixture>
 class DatasetFixtures {
  public:
-  // `open` is called once for each directory.
-  absl::Status Open(
-      const DatasetOptions& options,
-      absl::FunctionRef<absl::StatusOr<Fixture>(const DatasetSpec&)> open) {
+  absl::Status Open(const DatasetOptions& options, DatasetObserver& observer) {
     fixtures_.resize(options.directories.size());
     for (const size_t directory : OpeningOrder(options.directories)) {
-      absl::StatusOr<Fixture> fixture = open(options.DatasetIn(directory));
-      if (!fixture.ok()) return fixture.status();
-      absl::StatusOr<ReadAheadClaim> claim =
-          ClaimReadAheadFor(options, directory);
-      if (!claim.ok()) return claim.status();
-      fixture->UseReadAhead(*std::move(claim));
-      fixtures_[directory] = std::make_unique<Fixture>(*std::move(fixture));
+      absl::StatusOr<Window> window = OpenWindow(options, directory, observer);
+      if (!window.ok()) return window.status();
+      fixtures_[directory] = std::make_unique<Fixture>(*std::move(window));
     }
     AddDatasetContext(options);
     return absl::OkStatus();

@@ -11,7 +11,6 @@
 #include "absl/flags/flag.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "bench/run/flag_reader.h"
 #include "lib/file/errno_status.h"
 
 ABSL_FLAG(
@@ -73,12 +72,6 @@ absl::StatusOr<std::vector<std::optional<uint64_t>>> ParseReadAheads(
 
 }  // namespace
 
-DatasetSpec DatasetOptions::DatasetIn(size_t directory) const {
-  DatasetSpec spec = dataset;
-  spec.directory = directories[directory].path;
-  return spec;
-}
-
 std::vector<Place> DatasetOptions::Places() const {
   std::vector<Place> places;
   for (size_t directory = 0; directory < directories.size(); ++directory) {
@@ -99,29 +92,26 @@ std::string DatasetOptions::Axes(const Place& place) const {
   return axes;
 }
 
-absl::StatusOr<DatasetOptions> DatasetOptionsFromFlags() {
-  FlagReader flags;
+DatasetOptions ReadDatasetOptions(FlagReader& flags) {
   auto directories =
       flags.Take(ParseDataDirectories(absl::GetFlag(FLAGS_data_dir)));
   auto read_aheads =
       flags.Take(ParseReadAheads(absl::GetFlag(FLAGS_read_ahead_kib)));
   const int64_t files = flags.Read(FLAGS_files, 1, kMaxFiles);
   const int64_t file_mib = flags.Read(FLAGS_file_mib, 1, kMaxMib);
-  if (flags.status().ok() && file_mib > kMaxMib / files) {
+  if (file_mib > kMaxMib / files) {
     flags.Add(absl::InvalidArgumentError(
         absl::StrCat("--files=", files, " --file_mib=", file_mib,
                      ": the dataset's size overflows 63 bits")));
   }
   const auto evict = flags.Take(ParseEvict(absl::GetFlag(FLAGS_evict)));
-  if (!flags.status().ok()) return flags.status();
-  return DatasetOptions{
-      .directories = std::move(directories),
-      .dataset = {.directory = "",
-                  .seed = absl::GetFlag(FLAGS_seed),
-                  .files = static_cast<uint64_t>(files),
-                  .file_bytes = static_cast<uint64_t>(file_mib) << 20},
-      .evict = evict,
-      .read_aheads_kib = std::move(read_aheads)};
+  return {.directories = std::move(directories),
+          .dataset = {.directory = "",
+                      .seed = absl::GetFlag(FLAGS_seed),
+                      .files = static_cast<uint64_t>(files),
+                      .file_bytes = static_cast<uint64_t>(file_mib) << 20},
+          .evict = evict,
+          .read_aheads_kib = std::move(read_aheads)};
 }
 
 }  // namespace pagestall

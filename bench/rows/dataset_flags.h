@@ -7,11 +7,11 @@
 #include <string>
 #include <vector>
 
-#include "absl/status/statusor.h"
 #include "bench/rows/data_directories.h"
+#include "bench/run/flag_reader.h"
 #include "fixtures/cache/page_cache_state.h"
 #include "fixtures/dataset/dataset.h"
-#include "fixtures/window/place.h"
+#include "fixtures/window/window.h"
 
 namespace pagestall {
 
@@ -23,8 +23,6 @@ struct DatasetOptions {
   EvictMethod evict;
   std::vector<std::optional<uint64_t>> read_aheads_kib;
 
-  DatasetSpec DatasetIn(size_t directory) const;
-
   // Each directory with each read-ahead: every row exists once per place.
   std::vector<Place> Places() const;
 
@@ -33,9 +31,8 @@ struct DatasetOptions {
   std::string Axes(const Place& place) const;
 };
 
-// Reads the parsed flags. InvalidArgument, naming the flag, for a value that
-// makes no sense.
-absl::StatusOr<DatasetOptions> DatasetOptionsFromFlags();
+// Reads the parsed flags.
+DatasetOptions ReadDatasetOptions(FlagReader& flags);
 
 }  // namespace pagestall
 

@@ -11,7 +11,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "bench/run/flag_reader.h"
 #include "lib/file/errno_status.h"
 #include "lib/source/sources.h"
 
@@ -74,11 +73,10 @@ absl::StatusOr<std::optional<SlowDown>> ParseSlowDown(
 
 }  // namespace
 
-absl::StatusOr<ScanOptions> ScanOptionsFromFlags() {
-  FlagReader flags;
+ScanOptions ReadScanOptions(FlagReader& flags) {
   const auto bytes = [](int64_t kib) { return static_cast<size_t>(kib) << 10; };
   ScanOptions options;
-  options.data = flags.Take(DatasetOptionsFromFlags());
+  options.data = ReadDatasetOptions(flags);
   ScanSpec& scan = options.scan;
   scan.stride = static_cast<uint64_t>(flags.Read(FLAGS_stride, 1, kMaxStride));
   scan.source_options = {
@@ -88,7 +86,6 @@ absl::StatusOr<ScanOptions> ScanOptionsFromFlags() {
       .ahead = static_cast<size_t>(flags.Read(FLAGS_ahead, 0, kMaxAhead))};
   scan.yield_bytes = bytes(flags.Read(FLAGS_yield_kib, 0, kMaxBufferKib));
   options.slow_down = flags.Take(ParseSlowDown(absl::GetFlag(FLAGS_slow_down)));
-  if (!flags.status().ok()) return flags.status();
   return options;
 }
 

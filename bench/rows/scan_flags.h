@@ -4,7 +4,6 @@
 #include <optional>
 #include <string>
 
-#include "absl/status/statusor.h"
 #include "bench/rows/dataset_flags.h"
 #include "lib/executor/scan.h"
 
@@ -27,9 +26,8 @@ struct ScanOptions {
   std::optional<SlowDown> slow_down;
 };
 
-// Reads the parsed flags. InvalidArgument, naming the flag, for a value that
-// makes no sense.
-absl::StatusOr<ScanOptions> ScanOptionsFromFlags();
+// Reads the parsed flags.
+ScanOptions ReadScanOptions(FlagReader& flags);
 
 }  // namespace pagestall
 

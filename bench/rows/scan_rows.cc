@@ -6,18 +6,22 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "bench/run/suite.h"
 #include "lib/executor/executors.h"
 #include "lib/source/sources.h"
 
 namespace pagestall {
 
-absl::Status ScanRows::ReadFlags() {
-  absl::StatusOr<ScanOptions> options = ScanOptionsFromFlags();
-  if (!options.ok()) return options.status();
-  options_ = *std::move(options);
-  return absl::OkStatus();
+namespace {
+
+// cache:cold, cache:warm or resident_pct:50.
+std::string CacheAxis(CacheState state) {
+  if (state.resident_pct == 0 || state.resident_pct == 100) {
+    return absl::StrCat("cache:", Name(state));
+  }
+  return absl::StrCat("resident_pct:", state.resident_pct);
 }
+
+}  // namespace
 
 std::vector<ScanConfig> ScanRows::EveryRow() const {
   std::vector<ScanConfig> rows;
@@ -75,11 +79,34 @@ int ScanRows::SlowDownPctOf(const Source& source) const {
   return slow_down && slow_down->source == source.name ? slow_down->percent : 0;
 }
 
+std::string ScanRows::NameOf(absl::string_view family, const ScanConfig& row,
+                             absl::string_view more) const {
+  std::string name =
+      absl::StrCat(family, "/exec:", row.executor.name, "/io:", row.source.name,
+                   "/", CacheAxis(row.window.cache));
+  // Blocks in a random order are asked for one by one, whatever the source does
+  // with a file that it reads front to back.
+  if (row.scan.random_block_bytes > 0) {
+    absl::StrAppend(
+        &name, "/order:random/block_kib:", row.scan.random_block_bytes >> 10);
+  } else {
+    absl::StrAppend(&name, OptionAxes(row.source, row.scan.source_options));
+  }
+  if (row.scan.yield_bytes > 0) {
+    absl::StrAppend(&name, "/yield_kib:", row.scan.yield_bytes >> 10);
+  }
+  absl::StrAppend(&name, more, options_.data.Axes(row.window.place),
+                  "/files:", row.files,
+                  "/mib:", options_.data.dataset.file_bytes >> 20,
+                  "/stride:", row.scan.stride);
+  return name;
+}
+
 benchmark::internal::Benchmark* ScanRows::Add(
     Rows& rows, absl::string_view family, const ScanConfig& row,
     absl::string_view more, RowTime time, ScanRepetition repetition) {
   return rows.Add(
-      ScanRowName(family, row, options_, more), time,
+      NameOf(family, row, more), time,
       [this, row, repetition = std::move(repetition)](benchmark::State& state) {
         return repetition(state, fixtures_.In(row.window.place), row);
       });
@@ -90,29 +117,12 @@ absl::Status ScanRows::Prepare(DatasetObserver& observer) {
     benchmark::AddCustomContext(
         "slow_down", absl::StrCat(slow_down->source, ":", slow_down->percent));
   }
-  return fixtures_.Open(options_.data, [&](const DatasetSpec& dataset) {
-    return ScanFixture::Open(dataset, options_.data.evict, observer);
-  });
+  return fixtures_.Open(options_.data, observer);
 }
 
 bool IsOfTheArticle(const Source& source) {
   return source.name == absl::string_view("mmap") ||
          source.name == absl::string_view("read");
-}
-
-int RunScanSuite(int argc, char** argv, const char* question,
-                 absl::Status (*register_rows)(ScanRows& scans, Rows& rows)) {
-  ScanRows scans;
-  return RunSuite(
-      argc, argv,
-      {.question = question,
-       .register_rows =
-           [&](Rows& rows) {
-             absl::Status status = scans.ReadFlags();
-             return status.ok() ? register_rows(scans, rows) : status;
-           },
-       .prepare = [&](auto& observer) { return scans.Prepare(observer); },
-       .end = [&] { scans.End(); }});
 }
 
 }  // namespace pagestall

@@ -4,14 +4,15 @@
 #include <benchmark/benchmark.h>
 
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "bench/rows/dataset_fixtures.h"
 #include "bench/rows/scan_flags.h"
-#include "bench/rows/scan_row_name.h"
 #include "bench/run/row.h"
+#include "bench/run/suite.h"
 #include "fixtures/dataset/dataset.h"
 #include "fixtures/window/repetition.h"
 #include "fixtures/window/scan_fixture.h"
@@ -23,9 +24,18 @@ using ScanRepetition = std::function<absl::Status(
     benchmark::State& state, ScanFixture& fixture, const ScanConfig& config)>;
 
 // What the rows of a binary share that scans the dataset. Outlives them.
-class ScanRows {
+class ScanRows final : public Suite {
  public:
-  absl::Status ReadFlags();
+  // `register_rows` is called once the flags were read.
+  ScanRows(const char* question,
+           void (*register_rows)(ScanRows& scans, Rows& rows))
+      : question_(question), register_rows_(register_rows) {}
+
+  const char* Question() const override { return question_; }
+  void RegisterRows(Rows& rows) override {
+    options_ = ReadScanOptions(rows.flags());
+    register_rows_(*this, rows);
+  }
   const ScanOptions& options() const { return options_; }
 
   // Every executor with every source that makes sense there, cold and warm;
@@ -42,8 +52,15 @@ class ScanRows {
   // What the flags, or the source itself, say of its options.
   SourceOptions OptionsOf(const Source& source) const;
 
-  // Adds the row, whose name goes on with `more` (ScanRowName()) and whose time
-  // is that of its window, or what its repetition says.
+  // All that decides a row's work, and nothing else:
+  // "scan/exec:async/io:read/cache:cold/buffer_kib:64/files:8/mib:256/stride:512".
+  // Google Benchmark appends how it runs and times the row:
+  // "/iterations:1/real_time". `more` is "/key:value"s that the family adds.
+  std::string NameOf(absl::string_view family, const ScanConfig& row,
+                     absl::string_view more) const;
+
+  // Adds the row, whose time is that of its window, or what its repetition
+  // says.
   benchmark::internal::Benchmark* Add(Rows& rows, absl::string_view family,
                                       const ScanConfig& row,
                                       absl::string_view more = "") {
@@ -60,12 +77,14 @@ class ScanRows {
 
   // Makes the datasets; adds what they lie on, and what is slowed down, to the
   // report's context.
-  absl::Status Prepare(DatasetObserver& observer);
-  void End() { fixtures_.Close(); }
+  absl::Status Prepare(DatasetObserver& observer) override;
+  void End() override { fixtures_.Close(); }
 
  private:
   int SlowDownPctOf(const Source& source) const;
 
+  const char* question_;
+  void (*register_rows_)(ScanRows& scans, Rows& rows);
   ScanOptions options_;
   DatasetFixtures<ScanFixture> fixtures_;
 };
@@ -77,11 +96,6 @@ bool IsOfTheArticle(const Source& source);
 inline bool IsOfAService(const Executor& executor) {
   return executor.async && executor.at_once;
 }
-
-// RunSuite() for a binary that scans the dataset: `register_rows` is called
-// once the flags were read.
-int RunScanSuite(int argc, char** argv, const char* question,
-                 absl::Status (*register_rows)(ScanRows& scans, Rows& rows));
 
 }  // namespace pagestall
 

@@ -13,7 +13,6 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 
 namespace pagestall {
@@ -42,15 +41,8 @@ bool IsTrue(const std::string& value) {
       [&](const char* word) { return absl::EqualsIgnoreCase(value, word); });
 }
 
-absl::Status CheckIsOneOf(const char* name, const std::string& value,
-                          const std::vector<std::string>& words,
-                          absl::string_view more = "") {
-  if (std::find(words.begin(), words.end(), value) != words.end()) {
-    return absl::OkStatus();
-  }
-  return absl::InvalidArgumentError(
-      absl::StrCat("--", name, "=", value, ": must be ",
-                   absl::StrJoin(words, " or "), more));
+bool IsOneOf(const std::string& value, const std::vector<std::string>& words) {
+  return std::find(words.begin(), words.end(), value) != words.end();
 }
 
 }  // namespace
@@ -58,6 +50,12 @@ absl::Status CheckIsOneOf(const char* name, const std::string& value,
 absl::StatusOr<BenchmarkFlags> ReadBenchmarkFlags(int argc, char** argv) {
   const auto given = [&](const char* name, const char* otherwise) {
     return Given(argc, argv, name, otherwise);
+  };
+  absl::Status status;
+  const auto check = [&](bool right, const char* name, const auto&... must) {
+    if (right) return;
+    status.Update(absl::InvalidArgumentError(
+        absl::StrCat("--", name, "=", given(name, ""), ": must be ", must...)));
   };
   BenchmarkFlags flags;
   flags.list =
@@ -70,43 +68,31 @@ absl::StatusOr<BenchmarkFlags> ReadBenchmarkFlags(int argc, char** argv) {
   flags.out_format = given("benchmark_out_format", "json");
   flags.out = given("benchmark_out", "");
   // Rows differ in their counters, at which the library's CSV aborts.
-  constexpr absl::string_view kCsv = "; for CSV see tools/pagestall csv";
-  absl::Status status =
-      CheckIsOneOf("benchmark_format", flags.format, {"console", "json"}, kCsv);
-  status.Update(CheckIsOneOf("benchmark_out_format", flags.out_format,
-                             {"console", "json"}, kCsv));
-  status.Update(CheckIsOneOf("benchmark_time_unit",
-                             given("benchmark_time_unit", "ms"),
-                             {"ns", "us", "ms", "s"}));
-  if (given("benchmark_color", "auto").empty()) {
-    status.Update(absl::InvalidArgumentError(
-        "--benchmark_color=: must be auto, true or false"));
-  }
+  constexpr char kForms[] = "console or json; for CSV see tools/pagestall csv";
+  check(IsOneOf(flags.format, {"console", "json"}), "benchmark_format", kForms);
+  check(IsOneOf(flags.out_format, {"console", "json"}), "benchmark_out_format",
+        kForms);
+  check(IsOneOf(given("benchmark_time_unit", "ms"), {"ns", "us", "ms", "s"}),
+        "benchmark_time_unit", "ns or us or ms or s");
+  check(!given("benchmark_color", "auto").empty(), "benchmark_color",
+        "auto, true or false");
   std::string min_time = given("benchmark_min_time", "1");
   double seconds;
   // "5s" and "100x", of the library's later versions.
   if (!min_time.empty() && (min_time.back() == 's' || min_time.back() == 'x')) {
     min_time.pop_back();
   }
-  if (!absl::SimpleAtod(min_time, &seconds)) {
-    status.Update(absl::InvalidArgumentError(
-        absl::StrCat("--benchmark_min_time=", given("benchmark_min_time", ""),
-                     ": must be a number of seconds")));
-  }
-  const std::string repetitions = given("benchmark_repetitions", "1");
-  if (!absl::SimpleAtoi(repetitions, &flags.repetitions) ||
-      flags.repetitions < 1 || flags.repetitions > kMaxRepetitions) {
-    status.Update(absl::InvalidArgumentError(
-        absl::StrCat("--benchmark_repetitions=", repetitions,
-                     ": must be a number from 1 to ", kMaxRepetitions)));
-  }
-  const std::string warmup = given("benchmark_min_warmup_time", "0");
-  if (!absl::SimpleAtod(warmup, &seconds) || seconds != 0) {
-    status.Update(absl::InvalidArgumentError(
-        absl::StrCat("--benchmark_min_warmup_time=", warmup,
-                     ": must be 0; a repetition is one iteration, before which "
-                     "the row establishes what it needs")));
-  }
+  check(absl::SimpleAtod(min_time, &seconds), "benchmark_min_time",
+        "a number of seconds");
+  check(absl::SimpleAtoi(given("benchmark_repetitions", "1"),
+                         &flags.repetitions) &&
+            flags.repetitions >= 1 && flags.repetitions <= kMaxRepetitions,
+        "benchmark_repetitions", "a number from 1 to ", kMaxRepetitions);
+  check(absl::SimpleAtod(given("benchmark_min_warmup_time", "0"), &seconds) &&
+            seconds == 0,
+        "benchmark_min_warmup_time",
+        "0; a repetition is one iteration, before which the row establishes "
+        "what it needs");
   if (!status.ok()) return status;
   return flags;
 }

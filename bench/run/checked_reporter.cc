@@ -5,11 +5,37 @@
 #include <iterator>
 #include <string>
 
-#include "bench/run/row_words.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/types/span.h"
 #include "fixtures/machine/interruption.h"
+#include "fixtures/window/counters.h"
+#include "lib/executor/executors.h"
 #include "lib/file/errno_status.h"
+#include "lib/source/sources.h"
 
 namespace pagestall {
+namespace {
+
+template <typename Entry>
+std::string Lines(absl::Span<const Entry> table) {
+  return absl::StrJoin(table, "\n", [](std::string* out, const Entry& one) {
+    absl::StrAppend(out, one.name, ": ", one.words);
+  });
+}
+
+// What the executors, sources and counters of rows are called for a person to
+// read, for the tools (pagestall_tools/row_words.py): a line "name: words" for
+// each, in the order of rows and of what they say.
+void AddRowWords() {
+  benchmark::AddCustomContext("words_exec", Lines(Executors()));
+  benchmark::AddCustomContext("words_io", Lines(Sources()));
+  benchmark::AddCustomContext(
+      "words_counters",
+      absl::StrJoin(CounterWords(), "\n", absl::PairFormatter(": ")));
+}
+
+}  // namespace
 
 bool CheckedReporter::ReportContext(const Context& context) {
   // As this program was called.
@@ -19,10 +45,8 @@ bool CheckedReporter::ReportContext(const Context& context) {
   // There is one context for all reporters, the last of which is for tools if
   // any is.
   static bool has_words = false;
-  if (reader_ == Reader::kTool && !has_words) {
-    for (const auto& [key, words] : RowWords()) {
-      benchmark::AddCustomContext(key, words);
-    }
+  if (is_for_tools_ && !has_words) {
+    AddRowWords();
     has_words = true;
   }
   if (output_ != nullptr) SetOutputStream(output_);

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <ostream>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -16,7 +17,7 @@ namespace pagestall {
 // - values that are no finite number are left out. The library writes NaN for
 //   the coefficient of variation of a counter that is always 0, and JSON has no
 //   NaN (RFC 8259);
-// - a context that tools read has RowWords();
+// - a context that tools read says what rows are called for a person;
 // - the name that the program was called by is made printable: JSON is UTF-8;
 // - of the repetitions of a row that were not run because of an interruption it
 //   keeps one, and none beside others that were run; aggregates say how
@@ -25,17 +26,15 @@ namespace pagestall {
 //   which the library keeps to itself.
 class CheckedReporter final : public benchmark::BenchmarkReporter {
  public:
-  enum class Reader { kPerson, kTool };
-
   // `context_stream` takes what `inner` says about the machine to a person (the
   // library says it on stderr, where our progress is drawn), and `output` the
-  // report, if not what the library chooses. They and `outcomes`, which know
-  // what was run, must outlive this.
-  CheckedReporter(std::unique_ptr<BenchmarkReporter> inner, Reader reader,
-                  const Outcomes& outcomes, std::ostream& context_stream,
-                  std::ostream* output = nullptr)
+  // report, if not what the library chooses. `format` is json or console. They
+  // and `outcomes`, which know what was run, must outlive this.
+  CheckedReporter(std::unique_ptr<BenchmarkReporter> inner,
+                  const std::string& format, const Outcomes& outcomes,
+                  std::ostream& context_stream, std::ostream* output = nullptr)
       : inner_(std::move(inner)),
-        reader_(reader),
+        is_for_tools_(format == "json"),
         outcomes_(outcomes),
         context_stream_(context_stream),
         output_(output) {}
@@ -48,7 +47,7 @@ class CheckedReporter final : public benchmark::BenchmarkReporter {
 
  private:
   std::unique_ptr<BenchmarkReporter> inner_;
-  Reader reader_;
+  bool is_for_tools_;
   const Outcomes& outcomes_;
   std::ostream& context_stream_;
   std::ostream* output_;

@@ -6,17 +6,15 @@
 #include <unistd.h>
 
 #include <asio/version.hpp>
-#include <chrono>
-#include <fstream>
 #include <optional>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "absl/strings/strip.h"
 #include "bench/run/build_info.h"
 #include "lib/file/memory_limits.h"
 #include "lib/probe/cpu_limit.h"
@@ -35,16 +33,11 @@ std::string Kernel() {
 }
 
 std::string CpuModel() {
-  std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);) {
-    absl::string_view rest = line;
-    if (absl::ConsumePrefix(&rest, "model name")) {
-      const std::pair<absl::string_view, absl::string_view> halves =
-          absl::StrSplit(rest, absl::MaxSplits(':', 1));
-      return std::string(absl::StripAsciiWhitespace(halves.second));
-    }
-  }
-  return kUnknown;
+  const std::string line = ProcLine("/proc/cpuinfo", "model name").value_or("");
+  const std::pair<absl::string_view, absl::string_view> halves =
+      absl::StrSplit(line, absl::MaxSplits(':', 1));
+  const absl::string_view model = absl::StripAsciiWhitespace(halves.second);
+  return model.empty() ? kUnknown : std::string(model);
 }
 
 // The signature that a hypervisor shows its guests: CPUID leaf 1 says that
@@ -74,10 +67,6 @@ int CpusAllowed() {
   return sched_getaffinity(0, sizeof(allowed), &allowed) == 0
              ? CPU_COUNT(&allowed)
              : 0;
-}
-
-std::string Nanoseconds(std::chrono::nanoseconds time) {
-  return absl::StrCat(time.count());
 }
 
 }  // namespace
@@ -122,14 +111,13 @@ std::vector<std::pair<std::string, std::string>> DescribeMachine() {
   }
   const absl::StatusOr<MachineCosts> costs = MeasureMachineCosts();
   if (costs.ok()) {
-    context.emplace_back("cost_system_call_ns",
-                         Nanoseconds(costs->system_call));
-    context.emplace_back("cost_anonymous_fault_ns",
-                         Nanoseconds(costs->anonymous_fault));
-    context.emplace_back("cost_resident_fault_ns",
-                         Nanoseconds(costs->resident_fault));
-    context.emplace_back("cost_first_touch_ns",
-                         Nanoseconds(costs->first_touch));
+    for (const auto& [name, time] :
+         {std::pair("cost_system_call_ns", costs->system_call),
+          {"cost_anonymous_fault_ns", costs->anonymous_fault},
+          {"cost_resident_fault_ns", costs->resident_fault},
+          {"cost_first_touch_ns", costs->first_touch}}) {
+      context.emplace_back(name, absl::StrCat(time.count()));
+    }
   }
   return context;
 }

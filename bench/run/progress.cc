@@ -6,7 +6,6 @@
 #include <cmath>
 #include <cstdio>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "fixtures/machine/interruption.h"
 
@@ -49,19 +48,9 @@ void Progress::BeginRepetition(absl::string_view row) {
                        row));
 }
 
-void Progress::WaitsFor(const std::string& holder) {
-  Say(absl::StrCat("waiting: ", holder, " uses this dataset"));
-}
-
-void Progress::HasNoLock(const std::string& reason) {
-  Say(absl::StrCat(
-      "using the dataset without a lock, so that another run on it "
-      "would disturb this one unnoticed: ",
-      reason));
-}
-
-void Progress::Distrusts(const std::string& reason) {
-  Say(absl::StrCat("making the dataset anew: ", reason));
+void Progress::Say(const std::string& line) {
+  Clear();
+  std::fprintf(stderr, "%s\n", line.c_str());
 }
 
 void Progress::Writes(uint64_t bytes_done, uint64_t bytes_total) {
@@ -80,11 +69,6 @@ void Progress::Draw(absl::string_view text) {
   // One column stays free: a full line would wrap.
   const std::string shown(text.substr(0, TerminalWidth() - 1));
   std::fprintf(stderr, "%s%s", kEraseLine, shown.c_str());
-}
-
-void Progress::Say(absl::string_view line) {
-  Clear();
-  std::fprintf(stderr, "%s\n", std::string(line).c_str());
 }
 
 }  // namespace pagestall

@@ -27,9 +27,7 @@ class Progress final : public DatasetObserver {
   int64_t begun() const { return begun_; }
   int64_t expected() const { return repetitions_; }
 
-  void WaitsFor(const std::string& holder) override;
-  void HasNoLock(const std::string& reason) override;
-  void Distrusts(const std::string& reason) override;
+  void Say(const std::string& line) override;
   void Writes(uint64_t bytes_done, uint64_t bytes_total) override;
   // As an Interruption asks.
   bool Stops() override;
@@ -39,7 +37,6 @@ class Progress final : public DatasetObserver {
 
  private:
   void Draw(absl::string_view text);
-  void Say(absl::string_view line);
 
   const bool terminal_;
   int64_t repetitions_ = 0;

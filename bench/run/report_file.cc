@@ -5,12 +5,10 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdint>
 #include <filesystem>
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
-#include "absl/types/span.h"
 #include "fixtures/machine/whole_file.h"
 #include "lib/file/errno_status.h"
 #include "lib/file/file.h"
@@ -146,11 +144,7 @@ absl::Status ReportFile::WriteInPlace() const {
     file = File::Open(path_, O_WRONLY | O_CREAT | O_EXCL, kReadableByAll);
   }
   if (!file.ok()) return file.status();
-  const std::string text = text_.str();
-  return file->Write(
-      absl::MakeConstSpan(reinterpret_cast<const uint8_t*>(text.data()),
-                          text.size()),
-      0);
+  return file->Write(BytesOf(text_.str()), 0);
 }
 
 std::string ReportFile::Temporary() const {

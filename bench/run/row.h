@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "bench/run/flag_reader.h"
 #include "bench/run/outcome.h"
 #include "bench/run/progress.h"
 
@@ -25,6 +26,9 @@ class Rows {
   Rows(Progress& progress, Outcomes& outcomes)
       : progress_(progress), outcomes_(outcomes) {}
 
+  // Where those who register rows read their flags.
+  FlagReader& flags() { return flags_; }
+
   // Registers one whose repetitions are one iteration each. An error that
   // `repetition` returns is its Outcome.
   benchmark::internal::Benchmark* Add(
@@ -34,6 +38,7 @@ class Rows {
  private:
   Progress& progress_;
   Outcomes& outcomes_;
+  FlagReader flags_;
 };
 
 }  // namespace pagestall

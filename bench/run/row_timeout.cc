@@ -6,7 +6,6 @@
 
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
-#include "bench/run/flag_reader.h"
 #include "lib/file/exception_status.h"
 
 ABSL_FLAG(
@@ -40,10 +39,8 @@ absl::Status RunWithTimeout(const char* operation,
                    Name(*hangs), "; the storage may never answer"));
 }
 
-absl::Status CheckRowTimeout() {
-  FlagReader flags;
+void CheckRowTimeout(FlagReader& flags) {
   flags.Read(FLAGS_row_timeout, 0, kMaxRowTimeout);
-  return flags.status();
 }
 
 }  // namespace pagestall

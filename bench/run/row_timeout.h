@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "absl/status/status.h"
+#include "bench/run/flag_reader.h"
 #include "fixtures/machine/may_hang.h"
 
 namespace pagestall {
@@ -18,7 +19,7 @@ absl::Status RunWithTimeout(const char* operation,
                             std::optional<Phase>& hangs);
 
 // Whether --row_timeout makes sense.
-absl::Status CheckRowTimeout();
+void CheckRowTimeout(FlagReader& flags);
 
 }  // namespace pagestall
 

@@ -39,7 +39,7 @@ constexpr int kStandardStreams[] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
 
 // Ours first; Google Benchmark's Initialize() prints its own and exits.
 void PrintHelp(const Suite& suite) {
-  std::printf("%s\n\n", suite.question);
+  std::printf("%s\n\n", suite.Question());
   std::vector<std::string> lines;
   for (const auto& [name, flag] : absl::GetAllFlags()) {
     if (!absl::StrContains(absl::StrCat("/", flag->Filename()), "/bench/")) {
@@ -94,7 +94,7 @@ std::unique_ptr<benchmark::BenchmarkReporter> NewReporter(
 
 }  // namespace
 
-int RunSuite(int argc, char** argv, const Suite& suite) {
+int RunSuite(int argc, char** argv, Suite& suite) {
   ReserveStandardStreams();
   AnswerTrappedCalls();
   // What a limit of a file's size stops is an error of the write (EFBIG).
@@ -126,9 +126,9 @@ int RunSuite(int argc, char** argv, const Suite& suite) {
   Progress progress;
   Outcomes outcomes;
   Rows rows(progress, outcomes);
-  status = CheckRowTimeout();
-  if (status.ok()) status = suite.register_rows(rows);
-  if (!status.ok()) return Refuse(status);
+  CheckRowTimeout(rows.flags());
+  suite.RegisterRows(rows);
+  if (!rows.flags().status().ok()) return Refuse(rows.flags().status());
   if (flags->list) {
     SetBenchmarkFlag(args[0], "--benchmark_list_tests=true");
     const bool any = benchmark::RunSpecifiedBenchmarks() > 0;
@@ -152,7 +152,7 @@ int RunSuite(int argc, char** argv, const Suite& suite) {
   benchmark::CPUInfo::Get();
   std::optional<Phase> hangs;
   status = RunWithTimeout(
-      "prepare the rows", [&] { return suite.prepare(progress); }, hangs);
+      "prepare the rows", [&] { return suite.Prepare(progress); }, hangs);
   progress.Clear();
   if (!status.ok() && !absl::IsCancelled(status)) Refuse(status);
   if (hangs) LeaveHanging();
@@ -163,18 +163,14 @@ int RunSuite(int argc, char** argv, const Suite& suite) {
   }
   progress.ExpectRepetitions(static_cast<int64_t>(matching) *
                              flags->repetitions);
-  using Reader = CheckedReporter::Reader;
-  const auto reader_of = [](const std::string& format) {
-    return format == "json" ? Reader::kTool : Reader::kPerson;
-  };
   CheckedReporter display(std::unique_ptr<benchmark::BenchmarkReporter>(
                               benchmark::CreateDefaultDisplayReporter()),
-                          reader_of(flags->format), outcomes,
+                          flags->format, outcomes,
                           flags->format == "console" ? std::cout : std::cerr);
   std::unique_ptr<CheckedReporter> file;
   if (report_file != nullptr) {
     file = std::make_unique<CheckedReporter>(
-        NewReporter(flags->out_format), reader_of(flags->out_format), outcomes,
+        NewReporter(flags->out_format), flags->out_format, outcomes,
         report_file->text(), &report_file->text());
     const absl::StatusOr<std::string> unread = report_file->Unread();
     if (!unread.ok()) return Refuse(unread.status());
@@ -207,7 +203,7 @@ int RunSuite(int argc, char** argv, const Suite& suite) {
   }
   if (!outcomes.hung().empty()) LeaveHanging();
   benchmark::Shutdown();
-  suite.end();
+  suite.End();
   Interruption::Die();
   return failed || DeviceReadAhead::AnyLeft() ? 1 : outcomes.ExitCode();
 }

@@ -1,10 +1,6 @@
 #ifndef PAGESTALL_BENCH_RUN_SUITE_H_
 #define PAGESTALL_BENCH_RUN_SUITE_H_
 
-#include <benchmark/benchmark.h>
-
-#include <functional>
-
 #include "absl/status/status.h"
 #include "bench/run/row.h"
 #include "fixtures/dataset/dataset.h"
@@ -12,16 +8,19 @@
 namespace pagestall {
 
 // A benchmark binary, beside what all of them share.
-struct Suite {
+class Suite {
+ public:
+  virtual ~Suite() = default;
+
   // The question that it answers, for --help.
-  const char* question;
-  // Adds the rows after the flags were parsed. An error (a
-  // flag that makes no sense) ends the process before anything runs.
-  std::function<absl::Status(Rows& rows)> register_rows;
+  virtual const char* Question() const = 0;
+  // Adds the rows, after the flags were parsed. What Rows::flags() refuses ends
+  // the process before anything runs.
+  virtual void RegisterRows(Rows& rows) = 0;
   // Makes what the rows need. Called once, if any row is to run.
-  std::function<absl::Status(DatasetObserver& observer)> prepare;
+  virtual absl::Status Prepare(DatasetObserver& observer) = 0;
   // Lets go of it and puts back what the rows have changed.
-  std::function<void()> end = [] {};
+  virtual void End() {}
 };
 
 // The main() of every binary: parses Google Benchmark's flags and ours, lists
@@ -32,7 +31,7 @@ struct Suite {
 // code is 3. After an Interruption it
 // reports what was measured, puts back, and dies of the signal. After a row
 // that hangs (--row_timeout) it reports, puts back and leaves the process.
-int RunSuite(int argc, char** argv, const Suite& suite);
+int RunSuite(int argc, char** argv, Suite& suite);
 
 }  // namespace pagestall
 

@@ -11,7 +11,7 @@
 #include <new>
 
 #include "absl/cleanup/cleanup.h"
-#include "fixtures/window/probe_watcher.h"
+#include "fixtures/window/window.h"
 #include "lib/executor/executors.h"
 #include "lib/executor/lookups.h"
 #include "lib/source/named.h"
