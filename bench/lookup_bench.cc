@@ -31,15 +31,22 @@ using std::chrono::nanoseconds;
 
 constexpr int kResidentPct[] = {0, 50, 90, 99, 100};
 
+// Those that are measured as after a while too: the hazard, and what takes its
+// place where records are found in memory mostly.
+constexpr const char* kSteady[] = {"mmap", "read_nowait", "uring",
+                                   "mmap_awaited"};
+constexpr int kSteadyResidentPct[] = {50, 90, 99, 100};
+
 class LookupRows final : public Suite {
  public:
   const char* Question() const override {
     return "What does a random lookup in memory-mapped files cost an async "
            "executor, and what\ndo the other ways of reading cost, when a "
            "share of the files is in the page cache?\nThe time of a row is "
-           "that of all its lookups (lookup; lookup_advice: with other\n"
-           "advice than random) or the latency that 99 % of them do not exceed "
-           "(lookup_p99).";
+           "that of all its lookups (lookup: of freshly opened files;\n"
+           "lookup_steady: when what is in memory has been looked up before; "
+           "lookup_advice: with\nother advice than random) or the latency "
+           "that 99 % of them do not exceed (_p99).";
   }
   void RegisterRows(Rows& rows) override;
   absl::Status Prepare(DatasetObserver& observer) override {
@@ -54,6 +61,8 @@ class LookupRows final : public Suite {
   void Add(Rows& rows, absl::string_view family, const LookupConfig& row,
            absl::string_view more = "",
            nanoseconds (*figure)(const LookupEvidence& evidence) = nullptr);
+  // By time and by latency.
+  void AddBoth(Rows& rows, absl::string_view family, const LookupConfig& row);
   void AddAdvised(Rows& rows, LookupConfig row);
 
   DatasetOptions options_;
@@ -81,10 +90,21 @@ void LookupRows::RegisterRows(Rows& rows) {
         for (const Place& place : options_.Places()) {
           LookupConfig row = config(source, resident_pct, place);
           row.popularity = popularity;
-          Add(rows, "lookup", row);
-          Add(rows, "lookup_p99", row, "", [](const LookupEvidence& evidence) {
-            return Quantile(evidence.latencies, 0.99);
-          });
+          AddBoth(rows, "lookup", row);
+        }
+      }
+    }
+  }
+  for (const char* source : kSteady) {
+    for (const Popularity popularity :
+         {Popularity::kUniform, Popularity::kZipf}) {
+      for (const int resident_pct : kSteadyResidentPct) {
+        for (const Place& place : options_.Places()) {
+          LookupConfig row =
+              config(Named(source, Sources()), resident_pct, place);
+          row.popularity = popularity;
+          row.steady = true;
+          AddBoth(rows, "lookup_steady", row);
         }
       }
     }
@@ -107,6 +127,15 @@ void LookupRows::Add(Rows& rows, absl::string_view family,
              if (!evidence.ok() || figure == nullptr) return evidence.status();
              return ReportTime(state, figure(*evidence));
            });
+}
+
+void LookupRows::AddBoth(Rows& rows, absl::string_view family,
+                         const LookupConfig& row) {
+  Add(rows, family, row);
+  Add(rows, absl::StrCat(family, "_p99"), row, "",
+      [](const LookupEvidence& evidence) {
+        return Quantile(evidence.latencies, 0.99);
+      });
 }
 
 // What it costs to have told the kernel nothing, or the wrong thing.

@@ -51,6 +51,15 @@ absl::Status AsyncLoop::Run(absl::FunctionRef<void()> spawn) {
   return error_;
 }
 
+absl::Status AsyncLoop::RunBefore(absl::FunctionRef<void()> spawn) {
+  return Caught(kRun, [&] {
+    spawn();
+    io_context_.run();
+    io_context_.restart();
+    return error_;
+  });
+}
+
 void AsyncLoop::Spawn(asio::awaitable<void> work) {
   ++pending_;
   asio::co_spawn(io_context_, Counted(std::move(work)), RethrowIfAny);

@@ -36,7 +36,10 @@ class AsyncLoop {
   // have ended as well.
   absl::Status Run(absl::FunctionRef<void()> spawn);
 
-  // In Run() only.
+  // Before the window: the same without the watchers.
+  absl::Status RunBefore(absl::FunctionRef<void()> spawn);
+
+  // In Run() and RunBefore() only.
   void Spawn(asio::awaitable<void> work);
 
  private:

@@ -49,6 +49,10 @@ class Lookups {
   static absl::StatusOr<std::unique_ptr<Lookups>> Prepare(const Source& source,
                                                           LookupSpec spec);
 
+  // Before the window: makes these lookups, as Run() does, so that the sources
+  // are what they are after a while. Errors as of Run().
+  absl::Status WarmUp(std::vector<Lookup> lookups);
+
   // The window: from here until every lookup's bytes were checked, and the
   // watchers let it end. Returns the latency of each lookup, from when a
   // coroutine was ready for it to the checked end, so with the time that it
@@ -65,8 +69,11 @@ class Lookups {
     absl::Status checked;
   };
 
+  void SpawnAll();
   asio::awaitable<void> LookUpInTurn(SharedBuffer buffer);
   asio::awaitable<Outcome> LookUp(const Lookup& lookup, SharedBuffer buffer);
+  // Touches the record.
+  Outcome Check(const Lookup& lookup, Chunk bytes) const;
 
   LookupSpec spec_;
   SharedBuffer buffers_;  // one per coroutine

@@ -15,6 +15,7 @@ namespace pagestall {
 // What madvise(2) is asked for, for callers that make the call in another way.
 // Linux 5.14, and newer than some C libraries' headers.
 inline constexpr int kMadvisePopulateRead = 22;
+inline constexpr int kMadviseWillNeed = 3;
 
 // madvise(2) on a part of a mapping that begins at a page's start. Any thread;
 // all that is here takes the lock of the process's mappings (mmap_lock), which

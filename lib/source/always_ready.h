@@ -2,6 +2,7 @@
 #define PAGESTALL_LIB_SOURCE_ALWAYS_READY_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -28,6 +29,13 @@ class AlwaysReady final : public AsyncSource {
 
   asio::awaitable<absl::StatusOr<AwaitedChunk>> Next() override {
     co_return Ready(source_->Next());
+  }
+
+  std::optional<Chunk> TryAt(uint64_t offset,
+                             const SharedBuffer& buffer) override {
+    absl::StatusOr<Chunk> chunk = source_->At(offset, buffer.bytes());
+    if (!chunk.ok()) return std::nullopt;
+    return *chunk;
   }
 
   asio::awaitable<absl::StatusOr<AwaitedChunk>> At(

@@ -2,6 +2,7 @@
 #define PAGESTALL_LIB_SOURCE_MMAP_AWAITED_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -10,7 +11,8 @@
 
 namespace pagestall {
 
-// A mapping whose chunks are awaited before the executor touches them.
+// A mapping whose chunks are awaited before the executor touches them, and
+// whose records are where they lie if that is mapped, or read.
 class MmapAwaitedSource final : public AsyncSource {
  public:
   static absl::StatusOr<std::unique_ptr<AsyncSource>> Open(
@@ -32,18 +34,23 @@ class MmapAwaitedSource final : public AsyncSource {
   asio::awaitable<absl::StatusOr<AwaitedChunk>> Next() override {
     const uint64_t offset = offset_;
     offset_ += chunk_bytes_;
-    return Await(offset, chunk_bytes_);
+    return Chunked(mapping_->Await(offset, chunk_bytes_));
+  }
+
+  std::optional<Chunk> TryAt(uint64_t offset,
+                             const SharedBuffer& buffer) override {
+    return mapping_->TryAwait(offset, buffer.size());
   }
 
   asio::awaitable<absl::StatusOr<AwaitedChunk>> At(
       uint64_t offset, SharedBuffer buffer) override {
-    return Await(offset, buffer.size());
+    return Chunked(mapping_->LookUp(offset, std::move(buffer)));
   }
 
  private:
-  asio::awaitable<absl::StatusOr<AwaitedChunk>> Await(uint64_t offset,
-                                                      size_t size) {
-    const absl::StatusOr<Chunk> chunk = co_await mapping_->Await(offset, size);
+  static asio::awaitable<absl::StatusOr<AwaitedChunk>> Chunked(
+      asio::awaitable<absl::StatusOr<Chunk>> awaited) {
+    const absl::StatusOr<Chunk> chunk = co_await std::move(awaited);
     if (!chunk.ok()) co_return chunk.status();
     co_return AwaitedChunk{.bytes = *chunk};
   }

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -49,6 +50,13 @@ class AsyncSource {
 
   // One coroutine.
   virtual asio::awaitable<absl::StatusOr<AwaitedChunk>> Next() = 0;
+
+  // What At() would hand out, to be touched on the executor, where that can be
+  // said at once and without a coroutine; otherwise nothing.
+  virtual std::optional<Chunk> TryAt(uint64_t /*offset*/,
+                                     const SharedBuffer& /*buffer*/) {
+    return std::nullopt;
+  }
 
   // Many coroutines at once. For O_DIRECT's sake `buffer` is aligned to a page
   // and a multiple of one, and so is `offset`. The source may hold the buffer

@@ -1,5 +1,6 @@
 #include "lib/uring/awaited_mapping.h"
 
+#include <deque>
 #include <utility>
 
 namespace pagestall {
@@ -33,6 +34,49 @@ AwaitedMapping::Await(IoMapping mapping, std::shared_ptr<Ring::State> ring,
   IoMapping::Request request(mapping, offset, size);
   co_await Ring::Run(std::move(ring), request, RingOperation());
   co_return request.bytes();
+}
+
+asio::awaitable<absl::StatusOr<absl::Span<const uint8_t>>>
+AwaitedMapping::LookUp(uint64_t offset, SharedBuffer buffer) {
+  return LookUp(mapping_, ring_, offset, std::move(buffer));
+}
+
+asio::awaitable<absl::StatusOr<absl::Span<const uint8_t>>>
+AwaitedMapping::LookUp(IoMapping mapping, std::shared_ptr<Ring::State> ring,
+                       uint64_t offset, SharedBuffer buffer) {
+  IoMapping::Reading reading(mapping, offset, std::move(buffer));
+  co_await Ring::Run(std::move(ring), reading, RingOperation());
+  co_return reading.bytes();
+}
+
+using Answers = std::vector<absl::StatusOr<absl::Span<const uint8_t>>>;
+
+asio::awaitable<Answers> AwaitedMapping::AwaitAll(std::vector<Range> ranges) {
+  return AwaitAll(mapping_, ring_, std::move(ranges));
+}
+
+asio::awaitable<Answers> AwaitedMapping::AwaitAll(
+    IoMapping mapping, std::shared_ptr<Ring::State> ring,
+    std::vector<Range> ranges) {
+  mapping.AskForSize();
+  Answers answers;
+  answers.reserve(ranges.size());
+  std::deque<IoMapping::Request> requests;
+  std::vector<IoTask*> tasks;
+  std::vector<size_t> asked;  // where their answers go
+  for (const auto& [offset, size] : ranges) {
+    const auto known = mapping.TryAwait(offset, size);
+    if (!known) {
+      asked.push_back(answers.size());
+      tasks.push_back(&requests.emplace_back(mapping, offset, size));
+    }
+    answers.emplace_back(known.value_or(absl::Span<const uint8_t>()));
+  }
+  if (!tasks.empty()) co_await Ring::RunAll(std::move(ring), std::move(tasks));
+  for (size_t i = 0; i < requests.size(); ++i) {
+    answers[asked[i]] = requests[i].bytes();
+  }
+  co_return answers;
 }
 
 asio::awaitable<absl::StatusOr<AwaitedMapping::Pinned>>

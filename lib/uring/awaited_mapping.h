@@ -5,8 +5,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
+#include "../file/shared_buffer.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "io_mapping.h"
@@ -68,6 +71,35 @@ class AwaitedMapping {
   asio::awaitable<absl::StatusOr<absl::Span<const uint8_t>>> Await(
       uint64_t offset, size_t size);
 
+  // The same where it is known at once, without a coroutine and, mostly, a
+  // system call: what was awaited or found mapped a short while ago. Otherwise
+  // nothing: await it (IoMapping::TryAwait()).
+  //
+  //   std::optional<Bytes> bytes = mapping->TryAwait(offset, size);
+  //   if (!bytes) { ... co_await mapping->Await(offset, size); }
+  std::optional<absl::Span<const uint8_t>> TryAwait(uint64_t offset,
+                                                    size_t size) const {
+    return mapping_.TryAwait(offset, size);
+  }
+
+  // As many bytes as `buffer` holds, for records that are looked up in no
+  // order: where they lie if it is known that they are mapped, otherwise read
+  // into the buffer, which costs less than to map a page for one touch. What is
+  // looked up often gets mapped. Valid as long as both; nothing is touched that
+  // may be gone.
+  asio::awaitable<absl::StatusOr<absl::Span<const uint8_t>>> LookUp(
+      uint64_t offset, SharedBuffer buffer);
+
+  struct Range {
+    uint64_t offset;
+    size_t size;
+  };
+  // The same of many ranges, each with an answer of its own, in their order:
+  // what is not in memory is asked for in one system call, and waited for
+  // together. The first may be some time ago when the last is there.
+  asio::awaitable<std::vector<absl::StatusOr<absl::Span<const uint8_t>>>>
+  AwaitAll(std::vector<Range> ranges);
+
   // The same, pinned. ResourceExhausted beyond Options::pin_limit_bytes or what
   // the system lets a process lock (RLIMIT_MEMLOCK). Read and mapped by a
   // thread of the kernel's, also if it is in memory.
@@ -82,6 +114,12 @@ class AwaitedMapping {
   static asio::awaitable<absl::StatusOr<absl::Span<const uint8_t>>> Await(
       IoMapping mapping, std::shared_ptr<Ring::State> ring, uint64_t offset,
       size_t size);
+  static asio::awaitable<std::vector<absl::StatusOr<absl::Span<const uint8_t>>>>
+  AwaitAll(IoMapping mapping, std::shared_ptr<Ring::State> ring,
+           std::vector<Range> ranges);
+  static asio::awaitable<absl::StatusOr<absl::Span<const uint8_t>>> LookUp(
+      IoMapping mapping, std::shared_ptr<Ring::State> ring, uint64_t offset,
+      SharedBuffer buffer);
   static asio::awaitable<absl::StatusOr<Pinned>> AwaitPinned(
       IoMapping mapping, std::shared_ptr<Ring::State> ring, uint64_t offset,
       size_t size);

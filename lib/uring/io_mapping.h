@@ -1,12 +1,14 @@
 #ifndef PAGESTALL_LIB_URING_IO_MAPPING_H_
 #define PAGESTALL_LIB_URING_IO_MAPPING_H_
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "../file/shared_buffer.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
@@ -19,28 +21,38 @@ namespace pagestall {
 // A file mapped for reading whose parts a ring brings into memory before they
 // are touched. It knows of no event loop: what takes a while is an IoTask.
 //
-// What is in memory is found out at once, by two system calls (one for a range
-// within a page, of a mapping in no order). Anything else is read and mapped by
-// a thread of the kernel's (MADV_POPULATE_READ through the ring, Linux 5.14); a
-// caller that goes front to back finds the next ranges already under way. Small
-// ranges in no order are brought into memory by a read, which takes no thread
-// where the file system can do without.
+// What was found in memory and mapped a short while ago is answered from a
+// table of such pages, without a system call. What is not in the table is found
+// out at once, and mapped, by a few system calls. Anything else is read and
+// mapped by a thread of the kernel's (MADV_POPULATE_READ through the ring,
+// Linux 5.14); a caller that goes front to back finds the next ranges already
+// under way. Small ranges in no order are brought into memory by a read, which
+// takes no thread where the file system can do without.
 //
 // What is promised when a request has ended: every byte of the range was in
-// memory, so that touching it costs at most a fault that finds its page (a
-// minor one). Nothing is held there: under memory pressure the kernel may drop
-// a page before it is touched, and then the touch sleeps as it does with plain
-// mmap. To wait long between a request and its touch is to ask for that; ask
-// again, which is cheap, or pin. A touch may also begin the
-// kernel's own read-ahead of what follows: requests to the device, but no wait
-// for them. Where others are reading the same part of the file in at that time,
-// a page may count as soon as its read has begun. And the file was no shorter
-// than the range's end: asked for at every request, but of this machine's
-// kernel alone, which learns late of what others do to a file on the network.
+// memory and read, so that touching it costs at most a fault that finds its
+// page (a minor one), and asks the device for nothing. Nothing is held there:
+// under memory pressure the kernel may drop a page before it is touched, and
+// then the touch sleeps as it does with plain mmap. To wait long between a
+// request and its touch is to ask for that; ask again, which is cheap, or pin.
+// And the file was no shorter than the range's end, as far as this machine's
+// kernel knows, which learns late of what others do to a file on the network.
 // The page in which a file ends reads as zeros from there on (mmap(2)).
 //
-// A file that is truncated after its request has ended still raises SIGBUS, or,
-// in the page where it ends now, reads as zeros.
+// How long ago "was" is. Of what the table answers: memory that the kernel
+// takes back for others is noticed within 25 ms (lib/file/reclaim_watch.h), and
+// while it does so the table is not used; a file that is truncated, within 5 ms
+// and a tick of the clock, at most 10 ms. Some pages go without the kernel's
+// saying so: those that somebody drops by MADV_PAGEOUT, writes around the page
+// cache (O_DIRECT) or punches out (fallocate(2)), and what a server or a FUSE
+// daemon invalidates (NFS). The table forgets what it has not found again for
+// 200 ms and a tick. Of all other answers: when the request ended.
+//
+// A file that is truncated meanwhile raises SIGBUS, or, in the page where it
+// ends now, reads as zeros.
+//
+// Memory: the table takes up to 0.004 % of the file, for the parts of it that
+// are asked for.
 //
 // Threads: the ring's, one call at a time, and one ring at a time: with another
 // when all requests have ended, whatever the former ring still has in hand.
@@ -65,9 +77,9 @@ class IoMapping {
     // It will be asked for in no order: the kernel reads no more than was asked
     // for.
     bool random = false;
-    // How much may be pinned at once, in bytes of whole pages; one that is
-    // pinned twice counts twice. A pinned page holds the folio that it is a
-    // part of, which may be 2 MiB and is not counted.
+    // How much of the file pins may hold in memory at once, in bytes: with a
+    // page its folio is held, which may be a huge page (2 MiB on x86-64). So
+    // each huge page of the file counts of which a page is pinned, once.
     size_t pin_limit_bytes = size_t{64} << 20;
   };
 
@@ -76,6 +88,8 @@ class IoMapping {
   class Pinned;
   // Of a range, to be in memory.
   class Request;
+  // Of a range, to be found in the mapping or read.
+  class Reading;
 
   // Opens and maps the file, which may wait for storage. InvalidArgument for
   // what is not a regular file, or has bytes and says that it has none (/proc).
@@ -85,6 +99,16 @@ class IoMapping {
 
   // The file's size when it was opened, in bytes. Any thread.
   uint64_t size() const;
+
+  // Up to `size` bytes from `offset` on, if the table says that touching them
+  // neither waits nor faults; otherwise nothing, also where they are in memory
+  // and nobody has asked for them lately: request them. As cheap as touching
+  // them; once in some milliseconds it asks the kernel whether memory has gone
+  // and for the file's size. To be touched before anything else is waited for.
+  std::optional<absl::Span<const uint8_t>> TryAwait(uint64_t offset,
+                                                    size_t size) const;
+  // Has the next calls of that know how long the file is by now.
+  void AskForSize() const;
 
   // Up to `size` bytes from `offset` on, pinned; they need not be in memory yet
   // (Request). ResourceExhausted beyond Options::pin_limit_bytes or what the
@@ -152,16 +176,21 @@ class IoMapping::Request final : public IoTask {
   enum class Step {
     kJoin,      // was read ahead
     kBringIn,   // reads it into memory
+    kWillNeed,  // begins to read it
     kPopulate,  // reads and maps it
     kFindError  // looks why that is not possible
   };
   struct Ahead;
 
+  IoRing::Ticket LookAtPage(IoRing* ring);
   IoRing::Ticket Join(IoRing* ring);
   void Leave();
   IoRing::Ticket Look(IoRing* ring);
   IoRing::Ticket LookAgain(IoRing* ring);
   IoRing::Ticket BringIn(IoRing* ring, Step step, uint64_t begin, uint64_t end);
+  IoRing::Ticket Bring(IoRing* ring);
+  IoRing::Ticket GoOnBringing(IoRing* ring, int result);
+  uint64_t MostAtOnce() const;
   IoRing::Ticket Populate(IoRing* ring);
   IoRing::Ticket GoOnPopulating(IoRing* ring, int result);
   IoRing::Ticket FindError(IoRing* ring);
@@ -180,7 +209,35 @@ class IoMapping::Request final : public IoTask {
   int interruptions_ = 0;
   int faults_ = 0;
   uint64_t fault_at_ = 0;
+  std::chrono::nanoseconds asked_at_{0};  // to be mapped
   Ahead* joined_ = nullptr;
+  std::optional<IoRead> read_;
+};
+
+// For records that are looked up in no order: what the table knows to be mapped
+// is handed out where it lies, anything else is read into a buffer, which costs
+// less than to map a page that is touched once. What is looked up often and is
+// in memory gets mapped.
+class IoMapping::Reading final : public IoTask {
+ public:
+  // As many bytes from `offset` on as `buffer` holds, fewer where the file
+  // ended when it was opened.
+  Reading(const IoMapping& mapping, uint64_t offset, SharedBuffer buffer);
+
+  IoRing::Ticket Begin(IoRing* ring) override;
+  IoRing::Ticket GoOn(IoRing* ring, int result) override;
+
+  // Once it has ended: in the mapping or in the buffer, valid as long as both.
+  // Errors as of Request.
+  absl::StatusOr<absl::Span<const uint8_t>> bytes() const;
+
+ private:
+  absl::Status CheckRead() const;
+
+  std::shared_ptr<State> state_;
+  uint64_t offset_;
+  absl::Span<const uint8_t> bytes_;  // in the mapping
+  SharedBuffer buffer_;
   std::optional<IoRead> read_;
 };
 

@@ -61,6 +61,8 @@ class Ring::State final : public std::enable_shared_from_this<State> {
   }
 
   bool InFlight(const IoRing::Ticket& ticket);
+  // Of what has ended; nothing of a ring that was closed.
+  std::optional<int> ResultOf(const IoRing::Ticket& ticket);
   void Cancel(const IoRing::Ticket& ticket);
   void Abandon(const IoRing::Ticket& ticket);
 
@@ -266,6 +268,12 @@ bool Ring::State::InFlight(const IoRing::Ticket& ticket) {
   return lock && !core_->ResultOf(ticket).has_value();
 }
 
+std::optional<int> Ring::State::ResultOf(const IoRing::Ticket& ticket) {
+  const auto lock = LockOpen();
+  if (!lock) return std::nullopt;
+  return core_->ResultOf(ticket);
+}
+
 void Ring::State::Cancel(const IoRing::Ticket& ticket) {
   const auto lock = LockOpen();
   if (!lock) return;
@@ -423,6 +431,29 @@ asio::awaitable<void> Ring::Run(std::shared_ptr<State> state, IoTask& task,
   while (next.started()) {
     const int result = co_await std::move(next).Wait();
     next = {state, state->Next(task, result)};
+  }
+}
+
+asio::awaitable<void> Ring::RunAll(std::shared_ptr<State> state,
+                                   std::vector<IoTask*> tasks) {
+  std::vector<RingOperation> next(tasks.size());
+  for (size_t i = 0; i < tasks.size(); ++i) {
+    next[i] = {state, state->Next(*tasks[i], std::nullopt)};
+  }
+  for (size_t i = 0; i < tasks.size();) {
+    if (!next[i].started()) {
+      ++i;
+      continue;
+    }
+    const int result = co_await std::move(next[i]).Wait();
+    next[i] = {state, state->Next(*tasks[i], result)};
+    // Others have ended meanwhile, and may have more to do.
+    for (size_t j = i + 1; j < tasks.size(); ++j) {
+      if (!next[j].started()) continue;
+      if (const auto ended = state->ResultOf(next[j].ticket_)) {
+        next[j] = {state, state->Next(*tasks[j], *ended)};
+      }
+    }
   }
 }
 

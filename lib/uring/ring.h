@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
@@ -104,6 +105,10 @@ class Ring {
   // Runs a task to its end; its first operation may have been started before.
   static asio::awaitable<void> Run(std::shared_ptr<State> state, IoTask& task,
                                    RingOperation started);
+  // The same of many at once: what they start in a turn of the executor is
+  // submitted in one call. The tasks outlive it.
+  static asio::awaitable<void> RunAll(std::shared_ptr<State> state,
+                                      std::vector<IoTask*> tasks);
   static asio::awaitable<absl::StatusOr<size_t>> ReadAll(
       std::shared_ptr<State> state, RingOperation started, IoRead read);
 

@@ -26,12 +26,16 @@ class Scans:
     ahead: int = 1  # numbers of chunks, of those only that bring some in ahead
 
 
+STEADY = dict.fromkeys(["mmap", "mmap_awaited", "read_nowait", "uring"], 8)
+
 # Binary -> its families -> how its time is taken, and how often each source is asked: a number, or
 # one for each of some sources.
 FAMILIES = {
     "lookup_bench": {
         "lookup": ("real", 10),
         "lookup_p99": ("manual", 10),
+        "lookup_steady": ("real", STEADY),
+        "lookup_steady_p99": ("manual", STEADY),
         "lookup_advice": ("real", {"mmap": 6}),
     },
     "questions_bench": {

@@ -37,6 +37,7 @@
 namespace pagestall {
 namespace {
 
+using testing::_;
 using testing::AllOf;
 using testing::HasSubstr;
 using Bytes = absl::Span<const uint8_t>;
@@ -100,8 +101,9 @@ TEST_F(AwaitedMappingTest, ColdRangeIsResidentAndMappedWhenAwaited) {
 
 TEST_F(AwaitedMappingTest, NextRangesAreReadAhead) {
   SKIP_IF_IN_MEMORY(directory_.path());
-  // Further than the kernel reads ahead by itself for a read of 4 MiB.
-  constexpr uint64_t kFar = 40 * kMib;
+  // Further than the kernel reads by itself for a read of 4 MiB, and no further
+  // than is read at once: here nobody has the ring go on.
+  constexpr uint64_t kFar = 24 * kMib;
   const std::string path = WriteCold(64 * kMib);
   const auto file = OpenFile(path);
   for (const size_t ahead : {0, 12}) {
@@ -260,6 +262,62 @@ TEST_F(AwaitedMappingTest, ClosesWithItsRingAndCoroutines) {
   EXPECT_EQ(alive.use_count(), 1);
 }
 
+TEST_F(AwaitedMappingTest, ManyRangesAreAnsweredInTheirOrderEachForItself) {
+  SKIP_IF_IN_MEMORY(directory_.path());
+  for (const bool random : {false, true}) {
+    const std::string path = WriteCold(kMib);
+    const auto mapping = Open(path, {.random = random});
+    const std::vector<uint8_t> expected = Counting(kMib);
+    const std::vector<AwaitedMapping::Range> ranges = {
+        {500'000, 10}, {0, 200'000}, {5000, 0}, {kMib - 5, 100}, {8192, 4096}};
+    for (const char* state : {"cold", "known"}) {
+      const auto answers = Run(mapping->AwaitAll(ranges));
+      ASSERT_EQ(answers.size(), ranges.size());
+      for (size_t i = 0; i < ranges.size(); ++i) {
+        ASSERT_THAT(answers[i], IsOk()) << state;
+        EXPECT_EQ(*answers[i],
+                  Bytes(expected).subspan(ranges[i].offset, ranges[i].size));
+      }
+    }
+    ASSERT_EQ(truncate(path.c_str(), 300'000), 0);
+    std::this_thread::sleep_for(20ms);
+    const auto answers = Run(mapping->AwaitAll(ranges));
+    EXPECT_THAT(answers[0], IsError(absl::StatusCode::kOutOfRange, _));
+    EXPECT_THAT(answers[1], IsOk());
+    EXPECT_THAT(answers[3], IsError(absl::StatusCode::kOutOfRange, _));
+    EXPECT_THAT(answers[4], IsOk());
+  }
+  const auto mapping = Open(WriteCold(kMib));
+  EXPECT_TRUE(Run(mapping->AwaitAll({})).empty());
+}
+
+// How long as many take as the ring has no threads for.
+TEST_F(AwaitedMappingTest, ManyRangesAreWaitedForTogether) {
+  const std::string directory = directory_.path();
+  directory_.Write("slow", std::vector<uint8_t>(2 * kMib));
+  const SlowMount mount(directory, {"--latency_ms=20"});
+  if (!mount.ok()) GTEST_SKIP() << mount.reason();
+  const auto mapping = Open(mount.path("slow"), {.random = true});
+  std::vector<AwaitedMapping::Range> ranges;
+  for (uint64_t at = 0; at < 2 * kMib; at += 32 << 10)
+    ranges.push_back({at, 1});
+  const auto begin = std::chrono::steady_clock::now();
+  for (const auto& answer : Run(mapping->AwaitAll(ranges))) {
+    EXPECT_THAT(answer, IsOk());
+  }
+  // One after the other they would take 64 times 20 ms.
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 900ms);
+}
+
+TEST_F(AwaitedMappingTest, ManyRangesThatEndWithTheirRingSayWhy) {
+  const auto mapping = Open(WriteCold(kMib), {.random = true});
+  ring_.reset();
+  for (const auto& answer :
+       Run(mapping->AwaitAll({{0, 100}, {500'000, 100}}))) {
+    EXPECT_THAT(answer, IsError(absl::StatusCode::kFailedPrecondition, _));
+  }
+}
+
 size_t LockedBytes() { return StatusBytes("VmLck:"); }
 
 class AwaitedMappingPin : public AwaitedMappingTest {
@@ -292,14 +350,14 @@ TEST_F(AwaitedMappingPin, PinsMayOverlap) {
 }
 
 TEST_F(AwaitedMappingPin, IsRefusedBeyondTheLimitAndGivesBackWhatItHad) {
-  const std::string path = WriteCold(kMib);
-  const auto mapping = Open(path, {.pin_limit_bytes = 16'384});
-  EXPECT_THAT(
-      Pin(*mapping, 0, 16'385),
-      IsError(kResourceExhausted, AllOf(HasSubstr(path), HasSubstr("16384"))));
+  const std::string path = WriteCold(8 * kMib);
+  const auto mapping = Open(path, {.pin_limit_bytes = 4 * kMib});
+  EXPECT_THAT(Pin(*mapping, 0, 4 * kMib + 1),
+              IsError(kResourceExhausted,
+                      AllOf(HasSubstr(path), HasSubstr("4194304"))));
   for (int i = 0; i < 10; ++i) {
-    const auto pinned = *Pin(*mapping, 0, 16'384);
-    EXPECT_THAT(Pin(*mapping, 0, 1),
+    const auto pinned = *Pin(*mapping, 0, 4 * kMib);
+    EXPECT_THAT(Pin(*mapping, 4 * kMib, 1),
                 IsError(kResourceExhausted, HasSubstr(path)));
   }
 }

@@ -113,14 +113,15 @@ TEST_F(IoMappingTest, RangesAreThereColdAndWarmInAnyOrder) {
   }
 }
 
-TEST_F(IoMappingTest, PinLimitIsOfWholePages) {
-  const IoMapping mapping = Open(WriteCold(), {.pin_limit_bytes = 8192});
+TEST_F(IoMappingTest, PinLimitIsOfHugePagesThatMayBeHeld) {
+  constexpr size_t kHuge = size_t{2} << 20;
+  const IoMapping mapping = Open(WriteCold(), {.pin_limit_bytes = kHuge});
   const auto one = mapping.Pin(0, 1);
   ASSERT_THAT(one, IsOk());
-  EXPECT_THAT(mapping.Pin(4095, 2),
+  EXPECT_THAT(mapping.Pin(kHuge - 1, 2),
               IsError(absl::StatusCode::kResourceExhausted,
                       HasSubstr("pin 8192 bytes")));
-  EXPECT_THAT(mapping.Pin(8191, 1), IsOk());
+  EXPECT_THAT(mapping.Pin(kHuge - 1, 1), IsOk()) << "the same one";
 }
 
 TEST_F(IoMappingTest, WhatIsInMemoryNeedsNoRing) {

@@ -1,6 +1,4 @@
-// What an await should promise of what is in memory, and does not yet. Each
-// test is disabled because it fails: it waits for the gate that knows what is
-// resident.
+// What an await promises of what is in memory, and what it costs there.
 
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -80,9 +78,7 @@ uint64_t ResidentPages(const std::string& path) {
   return resident->resident;
 }
 
-// Disabled: the limit counts bytes, not folios; it waits for the gate that
-// knows what is resident.
-TEST_F(ResidencyPromiseTest, DISABLED_PinLimitCountsWhatIsHeld) {
+TEST_F(ResidencyPromiseTest, PinLimitCountsWhatIsHeld) {
   SKIP_IF_IN_MEMORY(directory_.path());
   constexpr size_t kLimit = 4 * kMib;
   const std::string path = Write(64 * kMib);
@@ -96,9 +92,7 @@ TEST_F(ResidencyPromiseTest, DISABLED_PinLimitCountsWhatIsHeld) {
   EXPECT_LE(ResidentPages(path) * 4096, kLimit);
 }
 
-// Disabled: a page counts from when its read has begun; it waits for the gate
-// that knows what is resident.
-TEST_F(ResidencyPromiseTest, DISABLED_PageInFlightIsNotInMemory) {
+TEST_F(ResidencyPromiseTest, PageInFlightIsNotInMemory) {
   constexpr size_t kSize = 24 * kMib;
   const std::string directory = directory_.path();
   directory_.Write("slow", std::vector<uint8_t>(kSize));
@@ -117,9 +111,7 @@ TEST_F(ResidencyPromiseTest, DISABLED_PageInFlightIsNotInMemory) {
   EXPECT_NOT_BLOCKED(5ms, Run(AwaitAll(*mapping, 64 << 10, 0, kSize)));
 }
 
-// Disabled: to a process that may not ask, every resident range costs a thread;
-// it waits for the gate that knows what is resident.
-TEST_F(ResidencyPromiseTest, DISABLED_WhoMayNotAskIsServedFromMemoryAsWell) {
+TEST_F(ResidencyPromiseTest, WhoMayNotAskIsServedFromMemoryAsWell) {
   if (geteuid() != 0) GTEST_SKIP() << "only root can become another user";
   const std::string path = Write(8 * kMib);
   ASSERT_EQ(chmod(path.c_str(), 0644), 0);
@@ -138,9 +130,7 @@ TEST_F(ResidencyPromiseTest, DISABLED_WhoMayNotAskIsServedFromMemoryAsWell) {
   }).join();
 }
 
-// Disabled: it is read page by page; it waits for the gate that knows what is
-// resident.
-TEST_F(ResidencyPromiseTest, DISABLED_ColdRandomRangeIsReadInLargeRequests) {
+TEST_F(ResidencyPromiseTest, ColdRandomRangeIsReadInLargeRequests) {
   const std::string directory = directory_.path();
   directory_.Write("slow", std::vector<uint8_t>(kMib));
   const SlowMount mount(directory, {"--latency_ms=20"});
@@ -152,9 +142,7 @@ TEST_F(ResidencyPromiseTest, DISABLED_ColdRandomRangeIsReadInLargeRequests) {
   EXPECT_LT(std::chrono::steady_clock::now() - begin, 2500ms);
 }
 
-// Disabled: after one miss each range is handed to a thread; it waits for the
-// gate that knows what is resident.
-TEST_F(ResidencyPromiseTest, DISABLED_OneMissDoesNotMakeTheRestSlow) {
+TEST_F(ResidencyPromiseTest, OneMissDoesNotMakeTheRestSlow) {
   SKIP_IF_IN_MEMORY(directory_.path());
   constexpr size_t kSize = 16 * kMib;
   constexpr size_t kRange = 4096;
@@ -168,9 +156,7 @@ TEST_F(ResidencyPromiseTest, DISABLED_OneMissDoesNotMakeTheRestSlow) {
             static_cast<int64_t>(kSize / kRange / 16));
 }
 
-// Disabled: a touch of a page that read-ahead has marked begins more of it; it
-// waits for the gate that knows what is resident.
-TEST_F(ResidencyPromiseTest, DISABLED_TouchAsksTheDeviceForNothing) {
+TEST_F(ResidencyPromiseTest, TouchAsksTheDeviceForNothing) {
   SKIP_IF_IN_MEMORY(directory_.path());
   const std::string path = Write(64 * kMib);
   const auto file = File::Open(path, O_RDONLY);
