@@ -72,7 +72,9 @@ asio::awaitable<Answers> AwaitedMapping::AwaitAll(
     }
     answers.emplace_back(known.value_or(absl::Span<const uint8_t>()));
   }
-  if (!tasks.empty()) co_await Ring::RunAll(std::move(ring), std::move(tasks));
+  if (!tasks.empty()) {
+    co_await Ring::RunAll(std::move(ring), std::move(tasks));
+  }
   for (size_t i = 0; i < requests.size(); ++i) {
     answers[asked[i]] = requests[i].bytes();
   }

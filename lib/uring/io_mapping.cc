@@ -690,7 +690,7 @@ absl::StatusOr<Bytes> IoMapping::Request::bytes() const {
 }
 
 IoMapping::Reading::Reading(const IoMapping& mapping, uint64_t offset,
-                            SharedBuffer buffer)
+                            const SharedBuffer& buffer)
     : state_(mapping.state_),
       offset_(offset),
       bytes_(state_->mapping_->At(offset, buffer.size())),

@@ -222,7 +222,8 @@ class IoMapping::Reading final : public IoTask {
  public:
   // As many bytes from `offset` on as `buffer` holds, fewer where the file
   // ended when it was opened.
-  Reading(const IoMapping& mapping, uint64_t offset, SharedBuffer buffer);
+  Reading(const IoMapping& mapping, uint64_t offset,
+          const SharedBuffer& buffer);
 
   IoRing::Ticket Begin(IoRing* ring) override;
   IoRing::Ticket GoOn(IoRing* ring, int result) override;
