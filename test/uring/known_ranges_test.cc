@@ -23,6 +23,7 @@
 #include "lib/uring/awaited_mapping.h"
 #include "test/on_disk.h"
 #include "test/run_program.h"
+#include "test/sanitized.h"
 #include "test/status_matchers.h"
 #include "test/uring/with_ring.h"
 
@@ -108,6 +109,7 @@ TEST_F(KnownRangesTest, SinglePagesAreKnownAndOthersThatAreColdAreNot) {
 }
 
 TEST_F(KnownRangesTest, TouchOfAKnownRangeTakesNoFault) {
+  if (kSanitized) GTEST_SKIP() << "a sanitizer's shadow takes faults as well";
   for (const bool random : {false, true}) {
     const auto mapping = Open(WriteCold(kSize), {.random = random});
     AwaitUntilKnown(*mapping);
