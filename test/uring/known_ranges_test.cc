@@ -61,7 +61,7 @@ class KnownRangesTest : public WithMapping {
 
   // Awaited, all of it; again if the machine takes memory back meanwhile.
   void AwaitUntilKnown(AwaitedMapping& mapping) {
-    for (int i = 0; i < 200; ++i) {
+    for (int i = 0; i < 6000; ++i) {
       ASSERT_THAT(Run(mapping.Await(0, kSize)), IsOk());
       if (mapping.TryAwait(0, kSize)) return;
       std::this_thread::sleep_for(ReclaimWatch::kQuiet);
