@@ -138,7 +138,8 @@ TEST(BadStorage, ShortInterruptedAndFailedReadsGiveRightSumsOrAnError) {
   int failed = 0;
   for (int i = 0; i < 8; ++i) {
     const auto scan = [&](const Executor& executor, const Source& source) {
-      return ScanUnmapped(executor, source, mount.path(), i % 2 * 65536);
+      return ScanUnmapped(executor, source, mount.path(),
+                          i % 2 == 0 ? 0 : 65536);
     };
     CheckEveryPair(kRead, scan, [&](const Sums& sums) {
       ++(sums.ok() ? right : failed);

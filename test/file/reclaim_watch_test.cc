@@ -86,6 +86,7 @@ TEST_F(ReclaimWatchTest, ThisKernelTells) {
 TEST_F(ReclaimWatchTest, ManyThreadsShareOne) {
   ReclaimWatch watch(Write(100, 50));
   std::vector<std::jthread> threads;
+  threads.reserve(4);
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&watch] {
       const auto end = ReclaimWatch::Now() + std::chrono::milliseconds(50);

@@ -299,8 +299,9 @@ TEST_F(AwaitedMappingTest, ManyRangesAreWaitedForTogether) {
   if (!mount.ok()) GTEST_SKIP() << mount.reason();
   const auto mapping = Open(mount.path("slow"), {.random = true});
   std::vector<AwaitedMapping::Range> ranges;
-  for (uint64_t at = 0; at < 2 * kMib; at += 32 << 10)
+  for (uint64_t at = 0; at < 2 * kMib; at += 32 << 10) {
     ranges.push_back({at, 1});
+  }
   const auto begin = std::chrono::steady_clock::now();
   for (const auto& answer : Run(mapping->AwaitAll(ranges))) {
     EXPECT_THAT(answer, IsOk());
