@@ -101,6 +101,8 @@ std::string ExecutorReport::ToString() const {
 // turn of the loop.
 class ExecutorProbe::Workers {
  public:
+  explicit Workers(RunBy run_by) : run_by_(run_by) {}
+
   void Begin(absl::StatusOr<int> epoll) {
     const std::lock_guard lock(mutex_);
     if (std::exchange(begun_, true)) return;
@@ -141,9 +143,10 @@ class ExecutorProbe::Workers {
     reports.reserve(workers_.size());
     for (Worker& worker : workers_) reports.push_back(worker.Take());
     // Another that idles would have run the next tick after one of this.
-    const bool is_alone = reports.size() == 1 &&
-                          reports.front().thread == ticked_ &&
-                          ticks_in_a_row_ > 1;
+    const bool is_alone =
+        reports.size() == 1 &&
+        (run_by_ == RunBy::kOneThread ||
+         (reports.front().thread == ticked_ && ticks_in_a_row_ > 1));
     for (WorkerReport& report : reports) {
       if (!is_alone && report.blocked.ok()) {
         report.blocked->at_least = std::chrono::nanoseconds(0);
@@ -194,6 +197,7 @@ class ExecutorProbe::Workers {
     bool has_ended = false;
   };
 
+  const RunBy run_by_;
   std::mutex mutex_;
   bool begun_ = false;
   bool open_ = false;
@@ -204,10 +208,10 @@ class ExecutorProbe::Workers {
 };
 
 ExecutorProbe::ExecutorProbe(const asio::any_io_executor& executor,
-                             const StallProbe::Options& options)
+                             const StallProbe::Options& options, RunBy run_by)
     : process_(getpid()),
       executor_(executor),
-      workers_(std::make_shared<Workers>()),
+      workers_(std::make_shared<Workers>(run_by)),
       stalls_(executor, options, [workers = workers_] { workers->Tick(); }) {}
 
 ExecutorProbe::~ExecutorProbe() {

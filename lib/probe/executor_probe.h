@@ -21,10 +21,10 @@ struct WorkerReport {
   pid_t thread;  // gettid(2)
   // Of several workers, at_least is 0: those that are idle wait for one another
   // on a condition variable, which cannot be told from somebody's lock. So it
-  // is of one that was seen alone, unless it has run the last two ticks. Even
-  // then one that has begun to run the context since may count as blocked,
-  // until it runs a tick: for a period. Unimplemented where the kernel or the
-  // executor does not tell.
+  // is of one that was seen alone, unless it has run the last two ticks, or is
+  // the only one by RunBy::kOneThread. Without that one that has begun to run
+  // the context since may count as blocked, until it runs a tick: for a period.
+  // Unimplemented where the kernel or the executor does not tell.
   absl::StatusOr<BlockedTime> blocked;
   absl::StatusOr<FaultsAndSwitches> usage;
 };
@@ -58,10 +58,16 @@ struct ExecutorReport {
 // fork(2) a report is FailedPrecondition, and nothing else happens.
 class ExecutorProbe {
  public:
-  explicit ExecutorProbe(const asio::any_io_executor& executor)
-      : ExecutorProbe(executor, StallProbe::Options()) {}
+  // The caller's word that no second thread runs the execution context: a
+  // thread that is blocked all the time runs no tick to be known by.
+  enum class RunBy { kAnyThreads, kOneThread };
+
+  explicit ExecutorProbe(const asio::any_io_executor& executor,
+                         RunBy run_by = RunBy::kAnyThreads)
+      : ExecutorProbe(executor, StallProbe::Options(), run_by) {}
   ExecutorProbe(const asio::any_io_executor& executor,
-                const StallProbe::Options& options);
+                const StallProbe::Options& options,
+                RunBy run_by = RunBy::kAnyThreads);
   ~ExecutorProbe();
   ExecutorProbe(const ExecutorProbe&) = delete;
   ExecutorProbe& operator=(const ExecutorProbe&) = delete;

@@ -268,6 +268,19 @@ TEST(ExecutorProbe, NothingIsCertainOfAWorkerThatHasRunOneTick) {
   EXPECT_THAT(report.ToString(), HasSubstr(": blocked 0.0 to 1"));
 }
 
+TEST(ExecutorProbe, OneThreadIsCertainFromTheStart) {
+  asio::io_context context(1);
+  ExecutorProbe probe(context.get_executor(), ExecutorProbe::RunBy::kOneThread);
+  ExecutorReport report;
+  probe.Start();
+  asio::post(context, [&] {
+    std::this_thread::sleep_for(100ms);
+    report = probe.Stop();
+  });
+  context.run();
+  EXPECT_GE(report.blocked.value().at_least, 50ms);
+}
+
 // Whoever holds what lock there.
 TEST(ExecutorProbe, IsRefusedInAChildAndDestroyedThere) {
   Probed probed;
