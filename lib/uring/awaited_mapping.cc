@@ -44,7 +44,7 @@ AwaitedMapping::LookUp(uint64_t offset, SharedBuffer buffer) {
 asio::awaitable<absl::StatusOr<absl::Span<const uint8_t>>>
 AwaitedMapping::LookUp(IoMapping mapping, std::shared_ptr<Ring::State> ring,
                        uint64_t offset, SharedBuffer buffer) {
-  IoMapping::Reading reading(mapping, offset, std::move(buffer));
+  IoMapping::Reading reading(mapping, offset, buffer);
   co_await Ring::Run(std::move(ring), reading, RingOperation());
   co_return reading.bytes();
 }
