@@ -28,9 +28,9 @@ class Suite {
 // the exit code: 0, or 1 when a flag, the preparation, a row or the writing of
 // the report failed, no row matched, or a device's read-ahead could not be put
 // back. A row that is not available has not failed; where no other was run, the
-// code is 3. After an Interruption it
-// reports what was measured, puts back, and dies of the signal. After a row
-// that hangs (--row_timeout) it reports, puts back and leaves the process.
+// code is 3. After an Interruption it reports what was measured, puts back, and
+// dies of the signal. After a row that hangs (--row_timeout) it reports, puts
+// back and leaves the process.
 int RunSuite(int argc, char** argv, Suite& suite);
 
 }  // namespace pagestall

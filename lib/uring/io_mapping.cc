@@ -619,7 +619,7 @@ IoRing::Ticket IoMapping::Request::Bring(IoRing* ring) {
   if (ring == nullptr || state.in_large_requests_) return Populate(ring);
   step_ = Step::kWillNeed;
   IoRing::Ticket last;
-  const uint64_t end = at_ + std::min(end_ - at_, MostAtOnce());
+  const uint64_t end = EndOfStep();
   for (uint64_t begin = at_; begin < end; begin += kOneRequest) {
     last = ring->StartAdvise(state.mapping_, begin,
                              std::min(kOneRequest, end - begin),
@@ -637,19 +637,21 @@ IoRing::Ticket IoMapping::Request::Populate(IoRing* ring) {
   step_ = Step::kPopulate;
   if (ring == nullptr) return End(IoRing::StatusOf(nullptr, 0));
   if (at_ == begin_) asked_at_ = ReclaimWatch::Now();
-  const uint64_t end = at_ + std::min(end_ - at_, MostAtOnce());
-  return state_->Populate(*ring, at_, end, state_->lane_);
+  return state_->Populate(*ring, at_, EndOfStep(), state_->lane_);
 }
 
-uint64_t IoMapping::Request::MostAtOnce() const {
-  return state_->in_large_requests_ ? kMostAtOnce : kMostRequested;
+// Where ends what is asked for at once, from `at_` on.
+uint64_t IoMapping::Request::EndOfStep() const {
+  const uint64_t most =
+      state_->in_large_requests_ ? kMostAtOnce : kMostRequested;
+  return at_ + std::min(end_ - at_, most);
 }
 
 IoRing::Ticket IoMapping::Request::GoOnPopulating(IoRing* ring, int result) {
   if (result == 0) {
     interruptions_ = 0;
-    state_->Mapped(at_, at_ + std::min(end_ - at_, MostAtOnce()), asked_at_);
-    at_ += std::min(end_ - at_, MostAtOnce());
+    const uint64_t begin = std::exchange(at_, EndOfStep());
+    state_->Mapped(begin, at_, asked_at_);
     if (at_ < end_) return Bring(ring);
     return End(state_->StillHolds(begin_, end_));
   }

@@ -62,7 +62,10 @@ namespace pagestall {
 // ring may go in any order. The file is closed and unmapped when the kernel has
 // nothing of it in hand.
 //
-// Waiting: no call sleeps for the file's bytes but Open(). What hangs takes up
+// Waiting: no call sleeps for the file's bytes but Open(), with one exception:
+// what is found in memory the caller maps (MADV_POPULATE_READ), and should
+// somebody drop it between the two calls, it is read there; while the kernel
+// takes memory back nothing is mapped so. What hangs takes up
 // to 8 of the kernel's threads per mapping and ring, cancelled or not, as many
 // more for what is read ahead, and 256 per thread that runs rings: beyond 8,
 // requests of this mapping that are not in memory wait for those; with 16
@@ -190,7 +193,7 @@ class IoMapping::Request final : public IoTask {
   IoRing::Ticket BringIn(IoRing* ring, Step step, uint64_t begin, uint64_t end);
   IoRing::Ticket Bring(IoRing* ring);
   IoRing::Ticket GoOnBringing(IoRing* ring, int result);
-  uint64_t MostAtOnce() const;
+  uint64_t EndOfStep() const;
   IoRing::Ticket Populate(IoRing* ring);
   IoRing::Ticket GoOnPopulating(IoRing* ring, int result);
   IoRing::Ticket FindError(IoRing* ring);
